@@ -1,0 +1,75 @@
+import type { CodesRule } from './clearance.ts';
+import type { Stage } from './flow.ts';
+
+/** How a scheduled campaign of a tenant is run; times in milliseconds, counts in customers. */
+export interface ScheduledRules {
+  recipe: Stage[];
+  codes: CodesRule;
+  clearanceMarginMs: number;
+  executionDelayMs: number;
+  redeemEveryMs: number;
+  lanes: number;
+  pageSize: number;
+  limits: Limits;
+}
+
+/** Guards of one campaign. */
+export interface Limits {
+  /** More targeted customers than this wait for a person before anything is validated. */
+  maxAudience: number;
+  /** The most of each reward type that may be given without a person. */
+  maxRewardTotal: Record<string, number>;
+  /** When not empty, only these customers pass the screen: a tenant's first careful days. */
+  onlyCustomers: string[];
+}
+
+/** The instants of a campaign, epoch milliseconds. */
+export interface Instants {
+  /** ClearanceRequiredBy: Optimove sends to whoever is approved by then. */
+  deadline: number;
+  /** After it nothing new is given or approved; the rest is for repeating unanswered reports. */
+  stop: number;
+  /** After it nothing at all is reported, so that no report can land late. */
+  lastReport: number;
+}
+
+/** How long before the deadline the last report may begin, milliseconds. */
+const lastReportMarginMs = 1_000;
+
+export function instantsOf(deadline: number, rules: { clearanceMarginMs: number }): Instants {
+  const lastReport = deadline - lastReportMarginMs;
+  return { deadline, stop: Math.min(deadline - rules.clearanceMarginMs, lastReport), lastReport };
+}
+
+const dayMs = 86_400_000;
+
+/**
+ * When a reward ends: execution (deadline + the tenant's delay) + lead time + duration. Fixed when the
+ * campaign's first batch is allocated; neither event 13 nor a reschedule changes what the platform
+ * was told.
+ */
+export function expiryOf(campaign: {
+  deadline: number;
+  executionDelayMs: number;
+  leadTimeDays: number;
+  durationDays: number;
+}): number {
+  const execution = campaign.deadline + campaign.executionDelayMs;
+  return execution + (campaign.leadTimeDays + campaign.durationDays) * dayMs;
+}
+
+/** What Optimove tells of a campaign besides its audience (GetCampaignDetails, API §6.1). */
+export interface CampaignDetails {
+  durationDays?: number;
+  leadTimeDays?: number;
+  /** Customers in the test group: Optimove's own count of the audience. */
+  targeted?: number;
+  notes?: string;
+  tags?: string[];
+  channelIds?: string[];
+}
+
+/** What a run was decided to do when it opened; kept with the campaign and unchanged by later settings. */
+export interface Plan extends ScheduledRules {
+  durationDays: number;
+}
