@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+import { batchCustomers } from '../domain/batching.ts';
+import { noCode } from '../domain/words.ts';
+import type { AudiencePage } from '../world.ts';
+import { type Connection, transaction } from './pool.ts';
+import { onlyRow } from './tenants.ts';
+
+/**
+ * Stages one page of the audience as it came. Staging the same page again replaces nothing: the first
+ * reading stands, so that a retry is harmless. A page that repeats the sweep before is kept as a mark
+ * alone.
+ */
+export async function stagePage(
+  pool: pg.Pool,
+  campaign: number,
+  sweep: number,
+  number: number,
+  page: AudiencePage,
+): Promise<void> {
+  const rows = page.rows.flatMap((row) =>
+    (row.promoCodes.length > 0 ? row.promoCodes : [noCode]).map((code) => ({ ...row, code })),
+  );
+  const digest = digestOf(rows.map((row) => [row.customerId, row.code]));
+  await transaction(pool, async (connection) => {
+    const codes = await mergeCodes(connection, campaign, new Set(rows.map((row) => row.code)));
+    const before = await connection.query<{ digest: string }>(
+      'select digest from page where campaign = $1 and sweep = $2 and number = $3',
+      [campaign, sweep - 1, number],
+    );
+    const news = before.rows[0]?.digest === digest ? [] : rows;
+    await connection.query(
+      `insert into page (campaign, sweep, number, length, controls, malformed, digest, customers, codes, actions)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`,
+      [
+        campaign,
+        sweep,
+        number,
+        page.length,
+        page.controls,
+        page.malformed,
+        digest,
+        news.map((row) => row.customerId),
+        news.map((row) => codes.indexOf(row.code) + 1),
+        news.map((row) => Number(row.actionId ?? 0)),
+      ],
+    );
+  });
+}
+
+function digestOf(rows: string[][]): string {
+  return createHash('sha256').update(JSON.stringify(rows)).digest('base64url');
+}
+
+/** Adds codes the campaign has not seen; returns all of them, each at its place for ever. */
+async function mergeCodes(
+  connection: Connection,
+  campaign: number,
+  seen: Set<string>,
+): Promise<string[]> {
+  const found = await connection.query<{ codes: string[] }>(
+    'select codes from campaign where ref = $1 for update',
+    [campaign],
+  );
+  const known = onlyRow(found).codes;
+  const added = [...seen].filter((code) => !known.includes(code));
+  if (added.length === 0) return known;
+  const codes = [...known, ...added];
+  await connection.query('update campaign set codes = $2 where ref = $1', [campaign, codes]);
+  return codes;
+}
+
+export interface StagedSweep {
+  sweep: number;
+  /** Pages staged, the rows they had, and whether all of them repeat the sweep before. */
+  pages: number;
+  rows: number;
+  lastLength: number;
+  allRepeated: boolean;
+}
+
+/** How far the reading of the audience has come: the latest sweep, from which a retry goes on. */
+export async function stagedSweep(
+  pool: pg.Pool,
+  campaign: number,
+): Promise<StagedSweep | undefined> {
+  const found = await pool.query<StagedSweep>(
+    `select p.sweep, count(*)::int as pages, sum(p.length)::int as rows,
+       (array_agg(p.length order by p.number desc))[1] as "lastLength",
+       coalesce(bool_and(q.digest = p.digest), true) and count(q.digest) = count(*) as "allRepeated"
+     from page p left join page q on q.campaign = p.campaign and q.sweep = p.sweep - 1 and q.number = p.number
+     where p.campaign = $1 group by p.sweep order by p.sweep desc limit 1`,
+    [campaign],
+  );
+  return found.rows[0];
+}
+
+export interface Audience {
+  customers: number;
+  batches: number;
+}
+
+/**
+ * Cuts the staged audience into batches at customers' borders, in the order in which customers first
+ * came, and writes the batches and their keys in one transaction. A customer who came twice counts
+ * once; a row without a code gives way to the customer's codes. Customers who already have a batch
+ * keep it, so that cutting again adds only who is new.
+ */
+export async function cutAudience(pool: pg.Pool, campaign: number): Promise<Audience> {
+  return transaction(pool, async (connection) => {
+    await connection.query("set local work_mem = '256MB'");
+    await connection.query(
+      `update campaign set
+         controls = coalesce((select max(s) from (
+           select sum(controls) s from page where campaign = $1 group by sweep) x), controls),
+         malformed = coalesce((select max(s) from (
+           select sum(malformed) s from page where campaign = $1 group by sweep) x), malformed)
+       where ref = $1`,
+      [campaign],
+    );
+    await connection.query(stageMembers, [campaign]);
+    await connection.query(placeMembers, [campaign, batchCustomers, noCode]);
+    await connection.query(writeBatches, [campaign]);
+    await connection.query(writeKeys, [campaign]);
+    await connection.query('drop table staged, placed');
+    await connection.query(
+      "update page set customers = '{}', codes = '{}', actions = '{}' where campaign = $1",
+      [campaign],
+    );
+    const counted = await connection.query<Audience>(
+      `select coalesce(sum(people), 0)::int as customers, count(*)::int as batches
+       from batch where campaign = $1`,
+      [campaign],
+    );
+    return onlyRow(counted);
+  });
+}
+
+/** One row a customer and code, at the place where it first came. */
+const stageMembers = `
+  create temp table staged on commit drop as
+  select r.customer collate "C" as customer, r.code, min(r.action) as action,
+    min((p.sweep::bigint << 52) + (p.number::bigint << 24) + r.at) as place
+  from page p
+  cross join lateral unnest(p.customers, p.codes, p.actions)
+    with ordinality as r(customer, code, action, at)
+  where p.campaign = $1
+  group by 1, 2`;
+
+/** Numbers the customers in the order of their first places; each batch takes the next ten thousand. */
+const placeMembers = `
+  create temp table placed on commit drop as
+  with known as (
+    select s.*, min(s.place) over (partition by s.customer) as first,
+      s.code = (select array_position(codes, $3) from campaign where ref = $1)
+        and count(*) over (partition by s.customer) > 1 as superfluous
+    from staged s
+    where not exists (
+      select from assignment a where a.campaign = $1 and a.customer = md5(s.customer)::uuid)
+  ), ranked as (
+    select k.*, (dense_rank() over (order by first) - 1) / $2 as piece,
+      row_number() over (order by first, place) as row
+    from known k where not superfluous
+  )
+  select customer, code, action, first = place as is_first,
+    (select coalesce(max(number), 0) from batch where campaign = $1) + 1 + piece::int as batch,
+    (row - min(row) over (partition by piece) + 1)::int as position
+  from ranked`;
+
+const writeBatches = `
+  with gathered as (
+    select batch, count(*)::int as size, count(*) filter (where is_first) as people,
+      array_agg(customer order by position) as customers,
+      array_agg(code order by position) as code,
+      array_agg(action order by position) as action
+    from placed group by batch
+  )
+  insert into batch (campaign, number, size, people, customers, code, action,
+    state, clearance, redemption, reason)
+  select $1, batch, size, people, customers, code, action, zero, zero, zero, zero
+  from gathered cross join lateral (select array_fill(0::smallint, array[size]) as zero) z`;
+
+/** In the order of the index, which is then built from left to right: faster, and denser on disk. */
+const writeKeys = `
+  insert into assignment (campaign, customer, batch, position, code)
+  select $1, md5(customer)::uuid as hash, batch, position, code from placed order by hash`;

@@ -1,0 +1,107 @@
+import type pg from 'pg';
+import { type BatchRow, type Happening, type Member, readBatch, writeBatch } from './columns.ts';
+import { transaction } from './pool.ts';
+import { onlyRow } from './tenants.ts';
+
+/**
+ * Claims a batch for a new attempt: the token rises, so that an older attempt that still lives can
+ * begin nothing. Returns the batch as it stands after the claim.
+ */
+export async function claimBatch(
+  pool: pg.Pool,
+  campaign: number,
+  number: number,
+  pass?: number,
+): Promise<BatchRow> {
+  const claimed = await pool.query<{ token: number }>(
+    `update batch set token = token + 1, pass = coalesce($3, pass)
+     where campaign = $1 and number = $2 returning token`,
+    [campaign, number, pass ?? null],
+  );
+  onlyRow(claimed);
+  const batch = await readBatch(pool, campaign, number);
+  if (!batch) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
+  return batch;
+}
+
+/** Writes what our own rules decided, without an outside call. Returns how many members changed. */
+export async function record(
+  pool: pg.Pool,
+  batch: { campaign: number; number: number },
+  happenings: readonly Happening[],
+): Promise<number> {
+  if (happenings.length === 0) return 0;
+  return transaction(pool, (connection) =>
+    writeBatch(connection, batch.campaign, batch.number, happenings),
+  );
+}
+
+/** Rewrites a batch by one rule over its members, read and written under the row's lock. */
+export async function rewrite(
+  pool: pg.Pool,
+  batch: { campaign: number; number: number },
+  rule: (members: Member[]) => Happening[],
+): Promise<number> {
+  return transaction(pool, async (connection) => {
+    await connection.query(
+      'select from batch where campaign = $1 and number = $2 for no key update',
+      [batch.campaign, batch.number],
+    );
+    const row = await readBatch(connection, batch.campaign, batch.number);
+    const happenings = row ? rule(row.members) : [];
+    if (happenings.length === 0) return 0;
+    return writeBatch(connection, batch.campaign, batch.number, happenings);
+  });
+}
+
+/** Numbers of the batches whose recipe has not been walked to the end. */
+export async function unfinishedBatches(pool: pg.Pool, campaign: number): Promise<number[]> {
+  const found = await pool.query<{ number: number }>(
+    'select number from batch where campaign = $1 and not finished order by number',
+    [campaign],
+  );
+  return found.rows.map((row) => row.number);
+}
+
+/** The recipe has been walked to the end, and nothing of the batch is unanswered. */
+export async function finishBatch(
+  pool: pg.Pool,
+  campaign: number,
+  number: number,
+): Promise<boolean> {
+  const finished = await pool.query(
+    `update batch b set finished = true where campaign = $1 and number = $2 and not exists (
+       select from effect e where e.campaign = b.campaign and e.batch = b.number and e.outcome is null)`,
+    [campaign, number],
+  );
+  return finished.rowCount === 1;
+}
+
+/**
+ * Marks that a batch has left validation in this pass, or never comes to it: the batches above it,
+ * whose codes share a budget, need not wait for it any longer.
+ */
+export async function leaveValidation(
+  pool: pg.Pool,
+  campaign: number,
+  number: number,
+): Promise<void> {
+  await pool.query('update batch set left_validation = true where campaign = $1 and number = $2', [
+    campaign,
+    number,
+  ]);
+}
+
+/** Whether a lower batch of this pass has yet to leave validation. */
+export async function waitsForLower(
+  pool: pg.Pool,
+  campaign: number,
+  number: number,
+): Promise<boolean> {
+  const found = await pool.query<{ waits: boolean }>(
+    `select exists (select from batch l where l.campaign = $1 and l.number < $2
+       and not l.finished and not l.left_validation) as waits`,
+    [campaign, number],
+  );
+  return onlyRow(found).waits;
+}

@@ -1,0 +1,344 @@
+import type pg from 'pg';
+import type { CampaignDetails, Instants, Plan } from '../domain/campaign.ts';
+import type { CampaignId } from '../domain/words.ts';
+import { type Connection, lockCampaign, transaction } from './pool.ts';
+import { onlyRow, tenantRef } from './tenants.ts';
+
+export type Phase = 'announced' | 'collecting' | 'running' | 'closed';
+export type Fence = 'deleted' | 'operator';
+
+/** A campaign as the ledger knows it; instants in epoch milliseconds. */
+export interface CampaignRow {
+  ref: number;
+  tenant: string;
+  campaignId: string;
+  epoch: number;
+  phase: Phase;
+  problem: string | undefined;
+  instants: Instants | undefined;
+  durationDays: number | undefined;
+  plan: Plan | undefined;
+  details: CampaignDetails | undefined;
+  expiresAt: number | undefined;
+  fence: Fence | undefined;
+  held: { reason: string } | undefined;
+  tenantHeld: boolean;
+  halted: boolean;
+  pass: number;
+  collected: boolean;
+  summary: Summary | undefined;
+}
+
+/** What a run ended with, counts in assignments unless they say customers. */
+export interface Summary {
+  reason: string;
+  audience: number;
+  states: Record<string, number>;
+  approvedCustomers: number;
+  deniedCustomers: number;
+  unknownCustomers: number;
+}
+
+const columns = `
+  c.ref, t.name as tenant, c.id as "campaignId", c.epoch, c.phase, c.problem,
+  case when c.deadline is not null then jsonb_build_object(
+    'deadline', round(extract(epoch from c.deadline) * 1000),
+    'stop', round(extract(epoch from c.stop) * 1000),
+    'lastReport', round(extract(epoch from c.last_report) * 1000)) end as instants,
+  c.duration_days as "durationDays", c.plan, c.details,
+  round(extract(epoch from c.expires_at) * 1000)::float8 as "expiresAt",
+  c.fence, c.held, t.held is not null as "tenantHeld", t.halted is not null as halted,
+  c.pass, c.collected_at is not null as collected, c.summary`;
+
+type Nullable<T> = {
+  [K in keyof T]: undefined extends T[K] ? Exclude<T[K], undefined> | null : T[K];
+};
+
+function toCampaign(row: Nullable<CampaignRow>): CampaignRow {
+  return {
+    ...row,
+    problem: row.problem ?? undefined,
+    instants: row.instants ?? undefined,
+    durationDays: row.durationDays ?? undefined,
+    plan: row.plan ?? undefined,
+    details: row.details ?? undefined,
+    expiresAt: row.expiresAt ?? undefined,
+    fence: row.fence ?? undefined,
+    held: row.held ?? undefined,
+    summary: row.summary ?? undefined,
+  };
+}
+
+/** Finds a campaign by the name both sides use. */
+export async function findCampaign(
+  pool: pg.Pool | Connection,
+  id: CampaignId,
+): Promise<CampaignRow | undefined> {
+  const found = await pool.query<Nullable<CampaignRow>>(
+    `select ${columns} from campaign c join tenant t on t.ref = c.tenant
+     where t.name = $1 and c.id = $2`,
+    [id.tenant, id.campaignId],
+  );
+  return found.rows[0] && toCampaign(found.rows[0]);
+}
+
+/** Finds a campaign by the ledger's own number. */
+export async function campaignOf(pool: pg.Pool, ref: number): Promise<CampaignRow> {
+  const found = await pool.query<Nullable<CampaignRow>>(
+    `select ${columns} from campaign c join tenant t on t.ref = c.tenant where c.ref = $1`,
+    [ref],
+  );
+  return toCampaign(onlyRow(found));
+}
+
+/** What event 5 said, its times resolved at the door. */
+export interface Announcement {
+  /** The event's own TimeStamp: of two announcements the later counts. */
+  announcedAt: number;
+  durationDays: number | undefined;
+  /** Undefined where ClearanceRequiredBy could not be used, for the reason in `problem`. */
+  instants: Instants | undefined;
+  problem: string | undefined;
+}
+
+export type AnnouncementEffect = 'fresh' | 'repeated' | 'rescheduled' | 'unusable' | 'fenced';
+
+/**
+ * Records event 5, the ledger first: another deadline counts from this instant for every effect that
+ * begins. A campaign that was deleted before it was announced stays fenced.
+ */
+export async function announce(
+  pool: pg.Pool,
+  id: CampaignId,
+  announcement: Announcement,
+): Promise<AnnouncementEffect> {
+  const tenant = await tenantRef(pool, id.tenant);
+  return transaction(pool, async (connection) => {
+    const ref = await campaignRef(connection, tenant, id.campaignId);
+    await lockCampaign(connection, ref);
+    const known = onlyRow(
+      await connection.query<{
+        fence: Fence | null;
+        announced: number | null;
+        deadline: number | null;
+      }>(
+        `select fence, extract(epoch from announced_at)::float8 * 1000 as announced,
+           extract(epoch from deadline)::float8 * 1000 as deadline from campaign where ref = $1`,
+        [ref],
+      ),
+    );
+    if (known.fence === 'deleted') return 'fenced';
+    if (known.announced !== null && known.announced > announcement.announcedAt) return 'repeated';
+    const { instants, problem } = announcement;
+    await connection.query(
+      `update campaign set announced_at = to_timestamp($2::float8 / 1000), duration_days = $3,
+         problem = $4, deadline = to_timestamp($5::float8 / 1000), stop = to_timestamp($6::float8 / 1000),
+         last_report = to_timestamp($7::float8 / 1000)
+       where ref = $1`,
+      [
+        ref,
+        announcement.announcedAt,
+        announcement.durationDays ?? null,
+        problem ?? null,
+        instants?.deadline ?? null,
+        instants?.stop ?? null,
+        instants?.lastReport ?? null,
+      ],
+    );
+    if (!instants) return 'unusable';
+    if (known.deadline === null) return 'fresh';
+    return Math.round(known.deadline) === instants.deadline ? 'repeated' : 'rescheduled';
+  });
+}
+
+async function campaignRef(connection: Connection, tenant: number, id: string): Promise<number> {
+  await connection.query(
+    'insert into campaign (tenant, id) values ($1, $2) on conflict do nothing',
+    [tenant, id],
+  );
+  const found = await connection.query<{ ref: number }>(
+    'select ref from campaign where tenant = $1 and id = $2',
+    [tenant, id],
+  );
+  return onlyRow(found).ref;
+}
+
+/** How a run begins: with a new epoch, where an earlier run of the same epoch stopped, or not at all. */
+export type Opening = 'fresh' | 'resumed' | 'reopened' | 'closed' | 'fenced' | 'unusable' | 'late';
+
+/**
+ * Opens a campaign for a run. The ledger, not the run's id, decides about repeats: one epoch however
+ * often event 5 comes. A closed campaign is opened again over what lapsed by the deadline, when its
+ * deadline has been moved into the future. The plan is written once an epoch.
+ */
+export async function openCampaign(pool: pg.Pool, id: CampaignId, plan: Plan): Promise<Opening> {
+  const campaign = await findCampaign(pool, id);
+  if (!campaign) throw new Error(`Campaign ${id.campaignId} of ${id.tenant} was never announced`);
+  return transaction(pool, async (connection) => {
+    await lockCampaign(connection, campaign.ref);
+    const row = onlyRow(
+      await connection.query<{
+        phase: Phase;
+        fence: Fence | null;
+        instants: boolean;
+        late: boolean;
+        epoch: number;
+        plan: Plan | null;
+        reopenable: boolean;
+      }>(
+        `select phase, fence, epoch, plan, deadline is not null as instants,
+           stop <= clock_timestamp() as late,
+           deadline > coalesce(to_timestamp((summary ->> 'deadline')::float8 / 1000), '-infinity') as reopenable
+         from campaign where ref = $1`,
+        [campaign.ref],
+      ),
+    );
+    if (row.fence) return 'fenced';
+    if (!row.instants) return 'unusable';
+    if (row.late) return 'late';
+    if (row.phase === 'closed' && !row.reopenable) return 'closed';
+    if (row.phase === 'collecting' || row.phase === 'running') return 'resumed';
+    await connection.query(
+      `update campaign set phase = 'collecting', epoch = epoch + 1, plan = $2, opened_at = clock_timestamp(),
+         closed_at = null, summary = null where ref = $1`,
+      [campaign.ref, JSON.stringify(row.plan ?? plan)],
+    );
+    return row.phase === 'closed' ? 'reopened' : 'fresh';
+  });
+}
+
+/** Sets the campaign's fence and waits for nobody: who begins later than this finds it. True if it was set now. */
+export async function fenceCampaign(pool: pg.Pool, id: CampaignId, fence: Fence): Promise<boolean> {
+  const tenant = await tenantRef(pool, id.tenant);
+  return transaction(pool, async (connection) => {
+    const ref = await campaignRef(connection, tenant, id.campaignId);
+    await lockCampaign(connection, ref);
+    // Deleted is the stronger of the two and replaces an operator's fence.
+    const fenced = await connection.query(
+      `update campaign set fence = $2, fenced_at = clock_timestamp()
+       where ref = $1 and (fence is null or fence = 'operator' and $2 = 'deleted')`,
+      [ref, fence],
+    );
+    return fenced.rowCount === 1;
+  });
+}
+
+/** Holds a campaign for a person, or does nothing when it is held already. */
+export async function holdCampaign(pool: pg.Pool, ref: number, reason: string): Promise<void> {
+  await transaction(pool, async (connection) => {
+    await lockCampaign(connection, ref);
+    await connection.query(
+      `update campaign set held = jsonb_build_object('reason', $2::text, 'at', clock_timestamp())
+       where ref = $1 and held is null`,
+      [ref, reason],
+    );
+  });
+}
+
+export async function saveDetails(
+  pool: pg.Pool,
+  ref: number,
+  details: CampaignDetails,
+): Promise<void> {
+  await pool.query('update campaign set details = $2 where ref = $1', [
+    ref,
+    JSON.stringify(details),
+  ]);
+}
+
+/** The audience has been cut: what follows are passes over its batches. */
+export async function startRunning(pool: pg.Pool, ref: number): Promise<void> {
+  await pool.query(
+    `update campaign set phase = 'running', collected_at = coalesce(collected_at, clock_timestamp())
+     where ref = $1 and phase = 'collecting'`,
+    [ref],
+  );
+}
+
+/** Begins the next pass over the batches that are not finished. Returns its number. */
+export async function startPass(pool: pg.Pool, ref: number): Promise<number> {
+  return transaction(pool, async (connection) => {
+    const begun = await connection.query<{ pass: number }>(
+      'update campaign set pass = pass + 1 where ref = $1 returning pass',
+      [ref],
+    );
+    await connection.query(
+      'update batch set left_validation = false where campaign = $1 and not finished',
+      [ref],
+    );
+    return onlyRow(begun).pass;
+  });
+}
+
+/** Fixes when rewards of this campaign end; what was fixed first stays. Returns epoch milliseconds. */
+export async function fixExpiry(pool: pg.Pool, ref: number, expiresAt: number): Promise<number> {
+  const fixed = await pool.query<{ at: number }>(
+    `update campaign set expires_at = coalesce(expires_at, to_timestamp($2::float8 / 1000))
+     where ref = $1 returning round(extract(epoch from expires_at) * 1000)::float8 as at`,
+    [ref, expiresAt],
+  );
+  return onlyRow(fixed).at;
+}
+
+/** Closes a campaign with its summary, which remembers the deadline it was run for. */
+export async function closeCampaign(pool: pg.Pool, ref: number, summary: Summary): Promise<void> {
+  await pool.query(
+    `update campaign set phase = 'closed', closed_at = clock_timestamp(),
+       summary = $2::jsonb || jsonb_build_object('deadline', round(extract(epoch from deadline) * 1000))
+     where ref = $1`,
+    [ref, JSON.stringify(summary)],
+  );
+}
+
+/** Counts a campaign's assignments by state, and its customers by what Optimove was told of them. */
+export async function countCampaign(
+  pool: pg.Pool,
+  ref: number,
+): Promise<Omit<Summary, 'reason'> & { redemptions: Record<string, number> }> {
+  const counted = await pool.query<{ fact: string; value: string; count: number }>(
+    `with f as materialized (
+       select state, clearance, redemption, count(*)::int as n from fact where campaign = $1 group by 1, 2, 3)
+     select 'state' as fact, state_name(state) as value, sum(n)::int as count from f group by 2
+     union all select 'redemption', redemption_name(redemption), sum(n)::int from f group by 2`,
+    [ref],
+  );
+  const clearances = await countClearances(pool, ref);
+  const of = (fact: string): Record<string, number> =>
+    Object.fromEntries(
+      counted.rows.filter((row) => row.fact === fact).map((row) => [row.value, row.count]),
+    );
+  return {
+    audience: clearances.customers,
+    states: of('state'),
+    approvedCustomers: clearances.approved,
+    deniedCustomers: clearances.denied,
+    unknownCustomers: clearances.unknown,
+    redemptions: of('redemption'),
+  };
+}
+
+/** A customer's clearance stands at each of the customer's assignments; here each customer counts once. */
+async function countClearances(
+  pool: pg.Pool,
+  ref: number,
+): Promise<{ customers: number; approved: number; denied: number; unknown: number }> {
+  const counted = await pool.query<{
+    customers: number;
+    approved: number;
+    denied: number;
+    unknown: number;
+  }>(
+    `select count(*)::int as customers,
+       count(*) filter (where clearance = 1)::int as approved,
+       count(*) filter (where clearance = 2)::int as denied,
+       count(*) filter (where clearance = 4)::int as unknown
+     from (
+       select e.clearance, e.customer, lag(e.customer) over (partition by b.number order by e.position) as before
+       from batch b cross join lateral unnest(b.customers, b.clearance)
+         with ordinality as e(customer, clearance, position)
+       where b.campaign = $1) m
+     where before is distinct from customer`,
+    [ref],
+  );
+  return onlyRow(counted);
+}

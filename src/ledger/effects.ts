@@ -1,0 +1,243 @@
+import type pg from 'pg';
+import type { EffectKind } from '../domain/effect.ts';
+import { type Happening, writeBatch } from './columns.ts';
+import { type Connection, transaction } from './pool.ts';
+import { multirange, positionsOf } from './positions.ts';
+import { onlyRow } from './tenants.ts';
+
+/** What is about to be done, and on what the decision to do it was built. */
+export interface Intent {
+  campaign: number;
+  batch: number;
+  kind: EffectKind;
+  epoch: number;
+  /** From stage, members, epoch and, for a report, the value told. */
+  key: string;
+  hash: string;
+  positions: readonly number[];
+  /** What could vary between two buildings of the body, fixed at the first. */
+  kept: Record<string, unknown>;
+  token: number;
+  change: number;
+  /** Permit and call timeout together: how long it may be on the wire, milliseconds. */
+  aliveMs: number;
+}
+
+/** Which slot of the limiter the effect needs. */
+export interface SlotRequest {
+  bucket: string;
+  requests: number;
+  windowMs: number;
+  spaced: boolean;
+  process: string;
+  class: 'interactive' | 'bulk';
+  /** Epoch milliseconds. */
+  deadline: number;
+  stage: number;
+}
+
+export type Beginning =
+  | { verdict: 'begun'; effect: number; slot: number | undefined }
+  | { verdict: 'wait' | 'alive'; waitMs: number }
+  | { verdict: 'done' | 'stale' | 'superseded' | 'open_report' }
+  | { verdict: 'fenced' | 'held' | 'halted' | 'late' };
+
+/** Begins an effect in one statement, or says why not; see begin_effect in the migrations. */
+export async function begin(
+  pool: pg.Pool,
+  intent: Intent,
+  slot: SlotRequest | undefined,
+): Promise<Beginning> {
+  const result = await pool.query<{
+    verdict: Beginning['verdict'];
+    effect: string | null;
+    slot: string | null;
+    wait_ms: number | null;
+  }>({
+    name: 'begin_effect',
+    text: `select * from begin_effect($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
+      $12, $13, $14, $15, $16, $17, to_timestamp($18::float8 / 1000), $19)`,
+    values: [
+      intent.campaign,
+      intent.batch,
+      intent.kind,
+      intent.epoch,
+      intent.key,
+      intent.hash,
+      multirange(intent.positions),
+      JSON.stringify(intent.kept),
+      intent.token,
+      intent.change,
+      Math.ceil(intent.aliveMs),
+      slot?.bucket ?? null,
+      slot?.requests ?? null,
+      slot?.windowMs ?? null,
+      slot?.spaced ?? null,
+      slot?.process ?? null,
+      slot?.class ?? null,
+      slot?.deadline ?? null,
+      slot?.stage ?? null,
+    ],
+  });
+  const row = onlyRow(result);
+  switch (row.verdict) {
+    case 'begun':
+      return {
+        verdict: 'begun',
+        effect: Number(row.effect),
+        slot: row.slot === null ? undefined : Number(row.slot),
+      };
+    case 'wait':
+    case 'alive':
+      return { verdict: row.verdict, waitMs: row.wait_ms ?? 0 };
+    default:
+      return { verdict: row.verdict };
+  }
+}
+
+export type Outcome = 'done' | 'refused' | 'not_sent' | 'given_up';
+
+export interface Settlement {
+  effect: number;
+  slot: number | undefined;
+  outcome: Outcome;
+  detail?: string;
+  happenings: readonly Happening[];
+}
+
+/**
+ * Writes an effect's outcome and its members' new states in one transaction. Settling twice changes
+ * nothing the second time: a settled effect keeps its first outcome, and the transitions skip what
+ * has happened already. Returns how many members changed.
+ */
+export async function settle(
+  pool: pg.Pool,
+  campaign: number,
+  batch: number,
+  settlement: Settlement,
+): Promise<number> {
+  const { effect, outcome, detail, happenings, slot } = settlement;
+  return transaction(pool, async (connection) => {
+    const changed =
+      happenings.length > 0 ? await writeBatch(connection, campaign, batch, happenings) : 0;
+    await closeEffect(connection, effect, outcome, detail);
+    if (slot !== undefined) await connection.query('select answer_slot($1)', [slot]);
+    return changed;
+  });
+}
+
+export async function closeEffect(
+  connection: Connection,
+  effect: number,
+  outcome: Outcome,
+  detail?: string,
+): Promise<void> {
+  await connection.query(
+    `update effect set outcome = $2, answered = clock_timestamp(), detail = $3
+     where id = $1 and (outcome is null or outcome = 'not_sent')`,
+    [effect, outcome, detail ?? null],
+  );
+}
+
+/**
+ * The call is over without an answer we can trust: the effect stays open, is unknown from now on, and
+ * its members' clearance says so where a report was lost.
+ */
+export async function markUnknown(
+  pool: pg.Pool,
+  campaign: number,
+  batch: number,
+  lost: { effect: number; slot: number | undefined; detail: string; happenings: Happening[] },
+): Promise<void> {
+  await transaction(pool, async (connection) => {
+    if (lost.happenings.length > 0) {
+      await writeBatch(connection, campaign, batch, lost.happenings);
+    }
+    await connection.query(
+      `update effect set alive_until = least(alive_until, clock_timestamp()), detail = $2
+       where id = $1 and outcome is null`,
+      [lost.effect, lost.detail],
+    );
+    if (lost.slot !== undefined) await connection.query('select answer_slot($1)', [lost.slot]);
+  });
+}
+
+/** An effect without outcome: on the wire until `aliveForMs` is over, unknown after. */
+export interface OpenEffect {
+  effect: number;
+  batch: number;
+  kind: EffectKind;
+  epoch: number;
+  key: string;
+  hash: string;
+  positions: number[];
+  kept: Record<string, unknown>;
+  aliveForMs: number;
+}
+
+/** The open effects of a campaign, or of one of its batches, oldest first. */
+export async function openEffects(
+  pool: pg.Pool,
+  campaign: number,
+  filter: { batch?: number; kinds?: readonly EffectKind[] } = {},
+): Promise<OpenEffect[]> {
+  const found = await pool.query<{
+    id: string;
+    batch: number;
+    kind: EffectKind;
+    epoch: number;
+    key: string;
+    hash: string;
+    members: string;
+    kept: Record<string, unknown>;
+    alive_for_ms: number;
+  }>(
+    `select id, batch, kind, epoch, key, hash, members::text, kept,
+       greatest(0, ceil(extract(epoch from alive_until - clock_timestamp()) * 1000))::int as alive_for_ms
+     from effect where campaign = $1 and outcome is null
+       and ($2::int is null or batch = $2) and ($3::text[] is null or kind = any ($3))
+     order by id`,
+    [campaign, filter.batch ?? null, filter.kinds ?? null],
+  );
+  return found.rows.map((row) => ({
+    effect: Number(row.id),
+    batch: row.batch,
+    kind: row.kind,
+    epoch: row.epoch,
+    key: row.key,
+    hash: row.hash,
+    positions: positionsOf(row.members),
+    kept: row.kept,
+    aliveForMs: row.alive_for_ms,
+  }));
+}
+
+/** What was kept of an effect that was begun before: its first building's facts. */
+export async function keptOf(
+  pool: pg.Pool,
+  campaign: number,
+  key: string,
+): Promise<Record<string, unknown> | undefined> {
+  const found = await pool.query<{ kept: Record<string, unknown> }>(
+    'select kept from effect where campaign = $1 and key = $2',
+    [campaign, key],
+  );
+  return found.rows[0]?.kept;
+}
+
+/**
+ * For how long an effect of these kinds may still be on the wire, milliseconds; 0 when none can be.
+ * After a fence nothing new begins, so the answer only falls.
+ */
+export async function aliveFor(
+  pool: pg.Pool,
+  campaign: number,
+  kinds: readonly EffectKind[],
+): Promise<number> {
+  const found = await pool.query<{ ms: number }>(
+    `select coalesce(greatest(0, ceil(extract(epoch from max(alive_until) - clock_timestamp()) * 1000)), 0)::int as ms
+     from effect where campaign = $1 and outcome is null and kind = any ($2)`,
+    [campaign, kinds],
+  );
+  return onlyRow(found).ms;
+}

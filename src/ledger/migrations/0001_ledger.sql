@@ -1,0 +1,203 @@
+-- The ledger: what is true of each customer. Bulk facts are arrays of a batch, one element an
+-- assignment; what happens to one customer alone later is an appended change.
+
+create table tenant (
+  ref int generated always as identity primary key,
+  name text not null unique,
+  held jsonb,
+  halted jsonb,
+  -- What 413 answers taught: the most a far side takes in one call, by far side.
+  sizes jsonb not null default '{}'
+);
+
+create table campaign (
+  ref int generated always as identity primary key,
+  tenant int not null references tenant,
+  id text not null,
+  epoch int not null default 0,
+  phase text not null default 'announced'
+    check (phase in ('announced', 'collecting', 'running', 'closed')),
+  -- The latest event 5 by its own TimeStamp, and why it cannot be used, where it cannot.
+  announced_at timestamptz,
+  duration_days int,
+  problem text,
+  deadline timestamptz,
+  stop timestamptz,
+  last_report timestamptz,
+  plan jsonb,
+  details jsonb,
+  -- Fixed when the first batch is allocated.
+  expires_at timestamptz,
+  fence text check (fence in ('deleted', 'operator')),
+  fenced_at timestamptz,
+  held jsonb,
+  -- Every promo code of the audience; batches name them by their place in it, from 1.
+  codes text[] not null default '{}',
+  controls int not null default 0,
+  malformed int not null default 0,
+  pass int not null default 0,
+  summary jsonb,
+  recorded_at timestamptz not null default clock_timestamp(),
+  opened_at timestamptz,
+  collected_at timestamptz,
+  closed_at timestamptz,
+  unique (tenant, id)
+);
+create index campaign_open on campaign (tenant) where phase <> 'closed';
+
+-- The audience as it came, and so the place to resume. Emptied when the audience has been cut.
+create table page (
+  campaign int not null references campaign,
+  sweep int not null,
+  number int not null,
+  length int not null,
+  controls int not null,
+  malformed int not null,
+  digest text not null,
+  customers text[] not null,
+  codes smallint[] not null,
+  actions int[] not null,
+  primary key (campaign, sweep, number)
+);
+
+create table batch (
+  campaign int not null references campaign,
+  number int not null,
+  -- Claimed by each new attempt or revocation, so that an older one can begin nothing.
+  token int not null default 0,
+  -- The pass that last took it, and whether it has left validation in that pass.
+  pass int not null default 0,
+  left_validation boolean not null default false,
+  -- Its recipe has been walked to the end: no pass needs to take it again.
+  finished boolean not null default false,
+  size int not null,
+  people int not null,
+  folded bigint not null default 0,
+  customers text[] not null,
+  code smallint[] not null,
+  action int[] not null,
+  state smallint[] not null,
+  clearance smallint[] not null,
+  redemption smallint[] not null,
+  reason smallint[] not null,
+  reasons text[] not null default '{}',
+  reward smallint[],
+  rewards jsonb not null default '[]',
+  unique_code text[],
+  reference text[],
+  primary key (campaign, number)
+);
+
+-- Insert-only: where an assignment lives. The customer is a hash, which halves the table.
+create table assignment (
+  campaign int not null,
+  customer uuid not null,
+  batch int not null,
+  position int not null,
+  code smallint not null,
+  instance smallint not null default 0,
+  primary key (campaign, customer, code, instance)
+);
+
+create table change (
+  seq bigint generated always as identity primary key,
+  campaign int not null,
+  batch int not null,
+  position int not null,
+  fact text not null check (fact in ('state', 'clearance', 'redemption')),
+  value smallint not null,
+  cause text not null,
+  reason text,
+  at timestamptz not null default clock_timestamp()
+);
+create index change_batch on change (campaign, batch, seq);
+
+create table suppression (
+  tenant int not null references tenant,
+  customer text not null,
+  reason text not null,
+  at timestamptz not null default clock_timestamp(),
+  primary key (tenant, customer)
+);
+
+create table code (
+  tenant int not null references tenant,
+  code text not null,
+  promocode_id text,
+  promotion_id text,
+  -- A code that Promotions does not know is asked for again after a while.
+  looked_up timestamptz not null default clock_timestamp(),
+  primary key (tenant, code)
+);
+
+create table inbox (
+  id bigint generated always as identity primary key,
+  tenant int not null references tenant,
+  digest text not null,
+  type int,
+  campaign text,
+  body jsonb not null,
+  status text not null check (status in ('recorded', 'due', 'started', 'quarantined')),
+  reason text,
+  times int not null default 1,
+  received_at timestamptz not null default clock_timestamp(),
+  leased_until timestamptz,
+  started_at timestamptz,
+  unique (tenant, digest)
+);
+create index inbox_due on inbox (id) where status = 'due';
+create index inbox_last on inbox (tenant, type, received_at desc);
+
+create table audit (
+  id bigint generated always as identity primary key,
+  tenant int not null references tenant,
+  campaign text,
+  actor text not null,
+  act text not null,
+  reason text,
+  at timestamptz not null default clock_timestamp()
+);
+
+create function state_name(value smallint) returns text language sql immutable parallel safe return
+  (array['targeted', 'screened', 'validated', 'published', 'allocated', 'used', 'expired',
+    'screened_out', 'refused', 'declined', 'lapsed', 'revoked', 'cleared'])[value + 1];
+create function clearance_name(value smallint) returns text language sql immutable parallel safe return
+  (array['none', 'approved', 'denied', 'delegated', 'unknown'])[value + 1];
+create function redemption_name(value smallint) returns text language sql immutable parallel safe return
+  (array['none', 'queued', 'told'])[value + 1];
+
+-- The three facts of every assignment, with the changes not yet folded laid over: what counts read.
+create view fact as
+with latest as (
+  select distinct on (c.campaign, c.batch, c.position, c.fact)
+    c.campaign, c.batch, c.position, c.fact, c.value
+  from change c join batch b on b.campaign = c.campaign and b.number = c.batch and c.seq > b.folded
+  order by c.campaign, c.batch, c.position, c.fact, c.seq desc
+), laid as (
+  select campaign, batch, position,
+    max(value) filter (where fact = 'state') as state,
+    max(value) filter (where fact = 'clearance') as clearance,
+    max(value) filter (where fact = 'redemption') as redemption
+  from latest group by campaign, batch, position
+)
+select b.campaign, b.number as batch, e.position::int as position,
+  coalesce(l.state, e.state) as state,
+  coalesce(l.clearance, e.clearance) as clearance,
+  coalesce(l.redemption, e.redemption) as redemption
+from batch b
+cross join lateral unnest(b.state, b.clearance, b.redemption)
+  with ordinality as e(state, clearance, redemption, position)
+left join laid l on l.campaign = b.campaign and l.batch = b.number and l.position = e.position;
+
+-- Everything of every assignment, as plain rows: what reports and invariants read.
+create view member as
+select f.campaign, f.batch, f.position, e.customer, c.codes[e.code] as code, e.action,
+  state_name(f.state) as state, clearance_name(f.clearance) as clearance,
+  redemption_name(f.redemption) as redemption, b.reasons[e.reason] as reason,
+  case when e.reward > 0 then b.rewards -> (e.reward - 1) end as rewards,
+  e.unique_code, e.reference
+from batch b
+join campaign c on c.ref = b.campaign
+cross join lateral unnest(b.customers, b.code, b.action, b.reason, b.reward, b.unique_code, b.reference)
+  with ordinality as e(customer, code, action, reason, reward, unique_code, reference, position)
+join fact f on f.campaign = b.campaign and f.batch = b.number and f.position = e.position;

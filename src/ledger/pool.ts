@@ -1,0 +1,56 @@
+import pg from 'pg';
+
+/** The ledger's connections. Errors of idle connections are the next query's to report. */
+export function createPool(url: string, size = 20): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString: url,
+    max: size,
+    connectionTimeoutMillis: 5_000,
+    application_name: 'promoflow',
+    // A writer that lost its process must not keep a lock for others to wait on.
+    idle_in_transaction_session_timeout: 10_000,
+  });
+  pool.on('error', () => {});
+  return pool;
+}
+
+export type Connection = pg.ClientBase;
+
+/** Runs `work` in one transaction; whatever it throws rolls back. */
+export async function transaction<T>(
+  pool: pg.Pool,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const connection = await pool.connect();
+  let broken: Error | undefined;
+  try {
+    await connection.query('begin');
+    const result = await work(connection);
+    await connection.query('commit');
+    return result;
+  } catch (error) {
+    await connection.query('rollback').catch((failure: Error) => {
+      broken = failure;
+    });
+    throw error;
+  } finally {
+    connection.release(broken);
+  }
+}
+
+/** Lock classes of the advisory locks, in the order in which they are taken. */
+export const lockClass = { tenant: 1, campaign: 2 } as const;
+
+/**
+ * Takes a campaign's advisory lock exclusively: whoever sets a fence, a hold or an instant. It queues
+ * fairly behind the effects that are beginning now, and none that begins later misses the change.
+ */
+export async function lockCampaign(connection: Connection, ref: number): Promise<void> {
+  await connection.query("set local lock_timeout = '5s'");
+  await connection.query('select pg_advisory_xact_lock($1, $2)', [lockClass.campaign, ref]);
+}
+
+export async function lockTenant(connection: Connection, ref: number): Promise<void> {
+  await connection.query("set local lock_timeout = '5s'");
+  await connection.query('select pg_advisory_xact_lock($1, $2)', [lockClass.tenant, ref]);
+}

@@ -1,0 +1,23 @@
+import type { CampaignId } from '../domain/words.ts';
+
+/** The one task queue: workflows and activities of all stories. */
+export const taskQueue = 'promoflow';
+
+/** Workflow ids, each built here alone from business keys, so that "start" is idempotent. */
+export const workflowId = {
+  campaign: (id: CampaignId) => `${id.tenant}/campaign/${id.campaignId}`,
+  slice: (parent: string, pass: number, slice: number) => `${parent}/slice/${pass}.${slice}`,
+  batch: (parent: string, batch: number) => `${parent}/batch/${batch}`,
+  cancellation: (id: CampaignId) => `${id.tenant}/cancellation/${id.campaignId}`,
+  revocation: (parent: string, reason: string) => `${parent}/revocation/${reason}`,
+  expiry: (id: CampaignId) => `${id.tenant}/expiry/${id.campaignId}`,
+  settlement: (tenant: string) => `${tenant}/settlement`,
+};
+
+/** Search attributes that operators filter by in the Web UI, with their types. */
+export const searchAttributes = {
+  PromoflowTenant: 'Keyword',
+  PromoflowCampaign: 'Keyword',
+  PromoflowPhase: 'Keyword',
+  PromoflowDeadline: 'Datetime',
+} as const;
