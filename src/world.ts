@@ -3,7 +3,7 @@
  * activities use it; a test may play it. All instants are epoch milliseconds, all ids strings.
  */
 import type { CampaignDetails } from './domain/campaign.ts';
-import type { FarSide, Reward } from './domain/words.ts';
+import type { FarSide, RevocationReason, Reward } from './domain/words.ts';
 
 /** Which requests go first where a far side limits them. */
 export interface Rank {
@@ -230,17 +230,6 @@ export interface LookUpOutcome {
   status: 'allocated' | 'declined' | 'revoked' | 'unknown';
   reference: string | undefined;
 }
-
-export const revocationReasons = [
-  'canceled',
-  'deadline',
-  'expired',
-  'late',
-  'not_sent',
-  'operator',
-  'suppressed',
-] as const;
-export type RevocationReason = (typeof revocationReasons)[number];
 
 export interface RevocationOrder {
   key: string;

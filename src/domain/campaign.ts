@@ -58,6 +58,16 @@ export function expiryOf(campaign: {
   return execution + (campaign.leadTimeDays + campaign.durationDays) * dayMs;
 }
 
+/** What event 5 said, its times resolved at the door. */
+export interface Announcement {
+  /** The event's own TimeStamp: of two announcements the later counts. */
+  announcedAt: number;
+  durationDays: number | undefined;
+  /** Undefined where ClearanceRequiredBy could not be used, for the reason in `problem`. */
+  instants: Instants | undefined;
+  problem: string | undefined;
+}
+
 /** What Optimove tells of a campaign besides its audience (GetCampaignDetails, API §6.1). */
 export interface CampaignDetails {
   durationDays?: number;

@@ -16,6 +16,15 @@ export const effectKinds = [
 ] as const;
 export type EffectKind = (typeof effectKinds)[number];
 
+/** Effects that give or approve: none of them may be on the wire when something is taken back. */
+export const forwardKinds: readonly EffectKind[] = [
+  'validate',
+  'allocate',
+  'upload',
+  'approve',
+  'deny',
+];
+
 /** How a campaign stands; several may apply at once, and then each must admit. */
 export const standings = ['open', 'held', 'halted', 'operator', 'deleted'] as const;
 export type Standing = (typeof standings)[number];

@@ -62,6 +62,8 @@ export interface TenantSettings {
   timeZone: string;
   /** The secret last segment of the webhook door's path. */
   webhookToken: string;
+  /** Addresses and CIDR ranges from which the webhook door may be called; empty: from anywhere. */
+  allowFrom: string[];
   optimove: OptimoveSettings;
   /** Undefined where the platform decides alone. */
   promotions: PromotionsSettings | undefined;

@@ -41,3 +41,15 @@ export interface Reward {
   /** A unique code, one customer's alone. */
   code?: string;
 }
+
+/** Why something is taken back; the platform is told (platform contract). */
+export const revocationReasons = [
+  'canceled',
+  'deadline',
+  'expired',
+  'late',
+  'not_sent',
+  'operator',
+  'suppressed',
+] as const;
+export type RevocationReason = (typeof revocationReasons)[number];

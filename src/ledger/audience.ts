@@ -95,6 +95,21 @@ export async function stagedSweep(
   return found.rows[0];
 }
 
+/** Distinct customers staged so far. */
+export async function countStaged(pool: pg.Pool, campaign: number): Promise<number> {
+  const counted = await pool.query<{ customers: number }>(
+    `select count(distinct customer)::int as customers
+     from page p cross join lateral unnest(p.customers) customer where p.campaign = $1`,
+    [campaign],
+  );
+  return onlyRow(counted).customers;
+}
+
+/** An empty audience is asked for again from the beginning. */
+export async function forgetStaged(pool: pg.Pool, campaign: number): Promise<void> {
+  await pool.query('delete from page where campaign = $1', [campaign]);
+}
+
 export interface Audience {
   customers: number;
   batches: number;

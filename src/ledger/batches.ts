@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import { clearances, isFinal, states } from '../domain/assignment.ts';
+import type { RevocationReason } from '../domain/words.ts';
 import { type BatchRow, type Happening, type Member, readBatch, writeBatch } from './columns.ts';
 import { transaction } from './pool.ts';
 import { onlyRow } from './tenants.ts';
@@ -104,4 +106,82 @@ export async function waitsForLower(
     [campaign, number],
   );
   return onlyRow(found).waits;
+}
+
+/** What a closing campaign does with members nothing was decided of. */
+export async function lapseCampaign(
+  pool: pg.Pool,
+  campaign: number,
+  reason: string,
+): Promise<number> {
+  return rewriteAll(pool, campaign, (members) =>
+    members.flatMap((member): Happening[] => {
+      // A customer without a code who passed the screen, and was not approved in time.
+      const unheard = member.state === 'cleared' && member.clearance === 'none';
+      if (isFinal(member.state) && !unheard) return [];
+      return [{ position: member.position, state: 'lapsed', reason }];
+    }),
+  );
+}
+
+/** What lapsed by the deadline goes on where it stopped: a new deadline has given it more time. */
+export async function reopenCampaign(pool: pg.Pool, campaign: number): Promise<number> {
+  const reopened = await rewriteAll(pool, campaign, (members) =>
+    members.flatMap((member): Happening[] => {
+      if (member.state !== 'lapsed' || member.reason !== 'deadline') return [];
+      const state = member.rewards.length > 0 ? 'reopened_rewarded' : 'reopened';
+      return [{ position: member.position, state }];
+    }),
+  );
+  await pool.query(
+    `update batch set finished = false where campaign = $1 and state && $2::smallint[]`,
+    [campaign, openStates],
+  );
+  return reopened;
+}
+
+const openStates = states.flatMap((state, index) => (isFinal(state) ? [] : [index]));
+
+/** Batch after batch, each in a transaction of its own; repeating it finds nothing left to do. */
+async function rewriteAll(
+  pool: pg.Pool,
+  campaign: number,
+  rule: (members: Member[]) => Happening[],
+): Promise<number> {
+  const found = await pool.query<{ number: number }>(
+    'select number from batch where campaign = $1 order by number',
+    [campaign],
+  );
+  let changed = 0;
+  for (const { number } of found.rows) {
+    const one = await rewrite(pool, { campaign, number }, rule);
+    changed += one;
+  }
+  return changed;
+}
+
+/**
+ * Numbers of the batches in which a revocation finds something: what is allocated, or may be because
+ * an allocation was never answered. For `deadline` and `expired` the members decide within the batch.
+ */
+export async function heldBatches(
+  pool: pg.Pool,
+  campaign: number,
+  reason: RevocationReason,
+): Promise<number[]> {
+  const found = await pool.query<{ number: number }>(
+    `select number from batch b where campaign = $1 and (
+       exists (select from fact f where f.campaign = b.campaign and f.batch = b.number
+         and f.state = $2 and ($3 or f.clearance <> all ($4)))
+       or exists (select from effect e where e.campaign = b.campaign and e.batch = b.number
+         and e.kind in ('allocate', 'revoke') and e.outcome is null))
+     order by number`,
+    [
+      campaign,
+      states.indexOf('allocated'),
+      reason !== 'deadline',
+      [clearances.indexOf('approved'), clearances.indexOf('unknown')],
+    ],
+  );
+  return found.rows.map((row) => row.number);
 }

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { CampaignDetails, Instants, Plan } from '../domain/campaign.ts';
+import type { Announcement, CampaignDetails, Instants, Plan } from '../domain/campaign.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { type Connection, lockCampaign, transaction } from './pool.ts';
 import { onlyRow, tenantRef } from './tenants.ts';
@@ -89,16 +89,6 @@ export async function campaignOf(pool: pg.Pool, ref: number): Promise<CampaignRo
     [ref],
   );
   return toCampaign(onlyRow(found));
-}
-
-/** What event 5 said, its times resolved at the door. */
-export interface Announcement {
-  /** The event's own TimeStamp: of two announcements the later counts. */
-  announcedAt: number;
-  durationDays: number | undefined;
-  /** Undefined where ClearanceRequiredBy could not be used, for the reason in `problem`. */
-  instants: Instants | undefined;
-  problem: string | undefined;
 }
 
 export type AnnouncementEffect = 'fresh' | 'repeated' | 'rescheduled' | 'unusable' | 'fenced';

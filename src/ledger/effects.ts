@@ -241,3 +241,20 @@ export async function aliveFor(
   );
   return onlyRow(found).ms;
 }
+
+/**
+ * Closes what will never be answered: validations and allocations of members that have come to their
+ * end by now. Reports stay open: whether Optimove heard them is for event 13 to show.
+ */
+export async function giveUpEffects(
+  pool: pg.Pool,
+  campaign: number,
+  reason: string,
+): Promise<void> {
+  await pool.query(
+    `update effect set outcome = 'given_up', answered = clock_timestamp(), detail = $2
+     where campaign = $1 and outcome is null and kind in ('validate', 'allocate', 'upload')
+       and alive_until <= clock_timestamp()`,
+    [campaign, reason],
+  );
+}

@@ -15,6 +15,7 @@ export function createPool(url: string, size = 20): pg.Pool {
 }
 
 export type Connection = pg.ClientBase;
+export type Pool = pg.Pool;
 
 /** Runs `work` in one transaction; whatever it throws rolls back. */
 export async function transaction<T>(

@@ -42,12 +42,13 @@ export interface Halt {
   message: string;
 }
 
-export async function haltedTenants(pool: pg.Pool): Promise<Halt[]> {
+export async function haltOf(pool: pg.Pool, name: string): Promise<Halt | undefined> {
   const halted = await pool.query<Halt>(
     `select name as tenant, halted ->> 'farSide' as "farSide", halted ->> 'message' as message
-     from tenant where halted is not null order by name`,
+     from tenant where name = $1 and halted is not null`,
+    [name],
   );
-  return halted.rows;
+  return halted.rows[0];
 }
 
 /** Ends a halt. True when this call ended it. */

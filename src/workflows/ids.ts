@@ -14,10 +14,10 @@ export const workflowId = {
   settlement: (tenant: string) => `${tenant}/settlement`,
 };
 
-/** Search attributes that operators filter by in the Web UI, with their types. */
-export const searchAttributes = {
-  PromoflowTenant: 'Keyword',
-  PromoflowCampaign: 'Keyword',
-  PromoflowPhase: 'Keyword',
-  PromoflowDeadline: 'Datetime',
+/** Search attributes that operators filter by in the Web UI. */
+export const searchAttributeKeys = {
+  tenant: { name: 'PromoflowTenant', type: 'KEYWORD' },
+  campaign: { name: 'PromoflowCampaign', type: 'KEYWORD' },
+  phase: { name: 'PromoflowPhase', type: 'KEYWORD' },
+  deadline: { name: 'PromoflowDeadline', type: 'DATETIME' },
 } as const;

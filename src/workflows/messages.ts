@@ -6,12 +6,15 @@ export const campaignChanged = defineSignal('campaignChanged');
 /** There may be a debt: unanswered effects, redemptions due, an open campaign without a run. */
 export const kick = defineSignal('kick');
 
-/** Counts that a running campaign shows, as its children returned them. */
+/** How far a running campaign has come, as its children returned it. */
 export const campaignProgress = defineQuery<Progress>('campaignProgress');
 
 export interface Progress {
-  phase: string;
+  phase: 'collecting' | 'running' | 'held' | 'waiting' | 'closing' | 'closed';
+  customers: number;
   batches: number;
   finished: number;
   pass: number;
+  /** Why batches stopped in the latest pass, and how many for each reason. */
+  stopped: Record<string, number>;
 }

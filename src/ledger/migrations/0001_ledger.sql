@@ -70,6 +70,8 @@ create table batch (
   left_validation boolean not null default false,
   -- Its recipe has been walked to the end: no pass needs to take it again.
   finished boolean not null default false,
+  -- Some of its redemptions are queued.
+  redemptions_due boolean not null default false,
   size int not null,
   people int not null,
   folded bigint not null default 0,

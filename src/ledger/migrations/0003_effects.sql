@@ -99,12 +99,13 @@ begin
   select * into v_found from effect e where e.campaign = p_campaign and e.key = p_key for update;
   v_now := clock_timestamp();
   if v_found.id is not null then
-    if v_found.hash <> p_hash then
-      raise exception 'effect % was begun with another body', p_key using errcode = 'PF001';
-    end if;
     effect := v_found.id;
     if v_found.outcome in ('done', 'refused', 'given_up') then
       verdict := 'done'; return;
+    end if;
+    -- A body that was never sent may be built anew; one that may have arrived is that body for ever.
+    if v_found.outcome is null and v_found.hash <> p_hash then
+      raise exception 'effect % was begun with another body', p_key using errcode = 'PF001';
     end if;
   end if;
 
@@ -146,7 +147,7 @@ begin
     p_hash, p_members, p_kept, v_now, v_now + p_alive_ms * interval '1 ms', slot)
   on conflict (campaign, key) do update
     set begun = v_now, alive_until = excluded.alive_until, attempts = e.attempts + 1,
-      outcome = null, answered = null, slot = excluded.slot
+      outcome = null, answered = null, slot = excluded.slot, hash = excluded.hash, kept = excluded.kept
   returning e.id into effect;
   verdict := 'begun';
 end $$;

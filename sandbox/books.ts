@@ -1,0 +1,52 @@
+/**
+ * What the far sides were told of a campaign, as bytes by customer index (and code slot): about 6
+ * bytes a customer, so that ten millions can be judged in one process.
+ */
+
+/** Facts of one assignment (customer and code). */
+export const ASKED = 1;
+export const REWARDED = 2;
+export const GIVEN = 4;
+export const HELD = 8;
+export const REVOKED = 16;
+export const DECLINED = 32;
+export const REDEEMED = 64;
+
+/** Facts of one customer. */
+export const APPROVED = 1;
+export const DENIED = 2;
+export const SCREENED = 4;
+export const SCREENED_OUT = 8;
+export const UPLOADED = 16;
+
+export interface Books {
+  assignments: Uint8Array;
+  /** The tier that validation chose, plus one. */
+  tiers: Uint8Array;
+  /** The number of the unique code that validation handed out, plus one; by position. */
+  uniqueCodes: Uint32Array | undefined;
+  customers: Uint8Array;
+}
+
+export function openBooks(customers: number, codes: number, anyUnique: boolean): Books {
+  const positions = customers * Math.max(codes, 1);
+  return {
+    assignments: new Uint8Array(positions),
+    tiers: new Uint8Array(positions),
+    uniqueCodes: anyUnique ? new Uint32Array(positions) : undefined,
+    customers: new Uint8Array(customers),
+  };
+}
+
+/** Is any of these facts written? */
+export function has(column: Uint8Array, index: number, facts: number): boolean {
+  return ((column[index] ?? 0) & facts) !== 0;
+}
+
+export function mark(column: Uint8Array, index: number, facts: number): void {
+  column[index] = (column[index] ?? 0) | facts;
+}
+
+export function clear(column: Uint8Array, index: number, facts: number): void {
+  column[index] = (column[index] ?? 0) & ~facts;
+}

@@ -1,0 +1,80 @@
+import { z } from 'zod';
+import { APPROVED, HELD, has, mark, REDEEMED } from '../books.ts';
+import { type Answer, answer, type Call, readBody } from '../call.ts';
+import { type Campaign, isClosed, locate, positionOf } from '../campaign.ts';
+import { hashText } from '../key-table.ts';
+import { campaignOf, type Tenant } from '../tenant.ts';
+
+const LARGEST_CALL = 1000;
+
+const redemption = z.looseObject({
+  redemptionId: z.string(),
+  customerId: z.string(),
+  occurrenceId: z.union([z.string(), z.int()]),
+  promocodeId: z.string().optional(),
+  promotionId: z.string().optional(),
+});
+
+type Redemption = z.output<typeof redemption>;
+
+const redemptionsBody = z.object({ redemptions: z.array(redemption).max(LARGEST_CALL) });
+
+/** Redemption (API §10.7): a redemptionId counts once, however often it comes. */
+export function recordRedemptions(call: Call): Answer {
+  const { redemptions } = readBody(call, redemptionsBody);
+  const rejected: { redemptionId: string; reason: string }[] = [];
+  const campaigns = new Map<string, Campaign | undefined>();
+  for (const each of redemptions) {
+    const id = String(each.occurrenceId);
+    if (!campaigns.has(id)) campaigns.set(id, campaignOf(call.tenant, id, call.kind));
+    const reason = record(call, campaigns.get(id), each);
+    if (reason !== undefined) rejected.push({ redemptionId: each.redemptionId, reason });
+  }
+  return answer(200, { accepted: redemptions.length - rejected.length, rejected });
+}
+
+/** Records one, and says why it was rejected, if it was. */
+function record(call: Call, campaign: Campaign | undefined, each: Redemption): string | undefined {
+  const { redemptionId, customerId } = each;
+  if (campaign === undefined) return 'UNKNOWN_OCCURRENCE';
+  const { ids, contents } = call.tenant.redemptions;
+  const [content] = hashText(JSON.stringify(each));
+  const entry = ids.find(redemptionId);
+  if (entry >= 0) {
+    if (contents[entry] === content) return undefined;
+    campaign.violations.add('redemption id reused', campaign.id, customerId, redemptionId);
+    return 'REDEMPTION_ID_IN_USE';
+  }
+  contents[ids.add(redemptionId)] = content;
+  const { index, slot } = locate(campaign, customerId, codeOf(call.tenant, each));
+  if (index < 0 || slot < 0) {
+    campaign.violations.add('not targeted', campaign.id, customerId, 'redeemed');
+    return 'UNKNOWN_CUSTOMER';
+  }
+  judge(call, campaign, index, slot, customerId);
+  mark(campaign.books.assignments, positionOf(campaign, index, slot), REDEEMED);
+  return undefined;
+}
+
+function judge(call: Call, campaign: Campaign, index: number, slot: number, customerId: string) {
+  const { books, violations, id } = campaign;
+  const position = positionOf(campaign, index, slot);
+  if (isClosed(campaign, call.arrivedAtMs)) {
+    violations.add('effect after cancellation', id, customerId, 'redeemed');
+  }
+  const isHeld = has(books.assignments, position, HELD);
+  if (!isHeld || !has(books.customers, index, APPROVED)) {
+    violations.add('redeemed without right', id, customerId, isHeld ? 'not approved' : 'not held');
+  }
+  if (has(books.assignments, position, REDEEMED)) {
+    violations.add('redeemed twice', id, customerId, 'under another redemptionId');
+  }
+}
+
+function codeOf(tenant: Tenant, { promocodeId, promotionId }: Redemption): string {
+  for (const promotion of tenant.promotions.values()) {
+    if (promocodeId === promotion.promocodeId) return promotion.code;
+    if (promocodeId === undefined && promotionId === promotion.promotionId) return promotion.code;
+  }
+  return '';
+}

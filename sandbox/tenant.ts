@@ -1,0 +1,83 @@
+import { type Campaign, countCall } from './campaign.ts';
+import { createFaults, type Faults } from './faults.ts';
+import { createKeyTable, type KeyTable } from './key-table.ts';
+import { createWindow, type Window } from './limiter.ts';
+import type { FarSide, Latencies, Profile, TenantOptions } from './options.ts';
+import { createKeys, type Keys } from './platform/keys.ts';
+import { createPromotion, type Promotion } from './promotions/promotion.ts';
+import { createViolations, type Violations } from './violations.ts';
+import type { Delivery } from './webhooks.ts';
+
+/** All far sides of one tenant, and what they remember. */
+export interface Tenant {
+  name: string;
+  seed: number;
+  options: TenantOptions;
+  profile: Profile;
+  latencyMs: Latencies;
+  /** While true, every key is refused with 401. */
+  keyBroken: boolean;
+  campaigns: Map<string, Campaign>;
+  /** Campaigns by their small number; 0 stays free. */
+  numbered: (Campaign | undefined)[];
+  promotions: Map<string, Promotion>;
+  keys: Keys;
+  idempotency: Map<string, string>;
+  redemptions: { ids: KeyTable; contents: number[] };
+  /** Who was given which unique code at the platform, by the code. */
+  uniqueOwners: Keys;
+  windows: Partial<Record<FarSide, Window>>;
+  faults: Faults;
+  calls: Map<string, number>;
+  /** Arrivals of the limited calls that were let in, epoch ms: shows how well a limit is used. */
+  arrivals: number[];
+  http429: number;
+  /** Calls refused with 401, and when they came to Optimove or Promotions (epoch ms). */
+  unauthorized: number;
+  refusedKeys: number[];
+  /** Batches of the data connection that were begun and not completed: nobody can query them. */
+  openUploads: Set<string>;
+  deliveries: Delivery[];
+  violations: Violations;
+}
+
+export function createTenant(name: string, options: TenantOptions, seed: number): Tenant {
+  const optimove = createWindow(options.optimove.limit);
+  const { sharesOptimoveLimit, limit } = options.promotions;
+  return {
+    name,
+    seed,
+    options,
+    profile: options.profile,
+    latencyMs: options.latencyMs,
+    keyBroken: false,
+    campaigns: new Map(),
+    numbered: [undefined],
+    promotions: new Map(options.catalog.map((each) => [each.code, createPromotion(each)])),
+    keys: createKeys(),
+    idempotency: new Map(),
+    redemptions: { ids: createKeyTable(), contents: [] },
+    uniqueOwners: createKeys(),
+    windows: { optimove, promotions: sharesOptimoveLimit ? optimove : createWindow(limit) },
+    faults: createFaults([], seed),
+    calls: new Map(),
+    arrivals: [],
+    http429: 0,
+    unauthorized: 0,
+    refusedKeys: [],
+    openUploads: new Set(),
+    deliveries: [],
+    violations: createViolations(),
+  };
+}
+
+/** The campaign a body names, with the call counted on it. */
+export function campaignOf(
+  tenant: Tenant,
+  id: string | number,
+  kind: string,
+): Campaign | undefined {
+  const campaign = tenant.campaigns.get(String(id));
+  if (campaign !== undefined) countCall(campaign.calls, kind);
+  return campaign;
+}

@@ -1,0 +1,159 @@
+import * as book from './books.ts';
+import { type Campaign, codesHeldBy, mayBeApproved, positionOf } from './campaign.ts';
+import { indexOf, isControl } from './population.ts';
+import type { Tenant } from './tenant.ts';
+
+/** What the other side says of a campaign. */
+export interface Verdict {
+  campaignId: string;
+  /** Customers: targeted, without control group and malformed rows. */
+  audience: number;
+  controls: number;
+  screenedOut: number;
+  approved: number;
+  denied: number;
+  uploaded: number;
+  /** Approved last, but not holding (all of) the codes now. */
+  approvedNotHeld: number;
+  /** Assignments, a customer and a code each. */
+  validated: number;
+  refused: number;
+  /** Held at the platform now. */
+  allocated: number;
+  /** Held now by a customer who is not approved. */
+  allocatedNotApproved: number;
+  declined: number;
+  revoked: number;
+  redeemed: number;
+  /** By reward type: what Promotions spent on this campaign's validations, what is held now. */
+  budgetSpent: Record<string, number>;
+  rewardsHeld: Record<string, number>;
+  /** Batches of the data connection that were never completed. */
+  openUploads: number;
+  lateReports: number;
+  deadline: string | undefined;
+  canceled: boolean;
+  /** Calls that named this campaign, by kind; all calls of the tenant by kind. */
+  calls: Record<string, number>;
+  tenantCalls: Record<string, number>;
+  /** 429 by the tenant's limiter; injected ones are counted among the faults. */
+  http429: number;
+  unauthorized: number;
+  violationCount: number;
+  violations: string[];
+}
+
+/** Counts the books of one campaign: one walk over its bytes. */
+export function judgeCampaign(tenant: Tenant, campaign: Campaign): Verdict {
+  const violations = [...campaign.violations.list(), ...tenant.violations.list()];
+  return {
+    campaignId: campaign.id,
+    audience: campaign.options.customers,
+    controls: campaign.population.controls,
+    ...countCustomers(campaign),
+    ...countAssignments(tenant, campaign),
+    openUploads: tenant.openUploads.size,
+    lateReports: campaign.lateReports,
+    deadline:
+      campaign.deadlineMs === undefined ? undefined : new Date(campaign.deadlineMs).toISOString(),
+    canceled: campaign.canceledAtMs !== undefined,
+    calls: Object.fromEntries(campaign.calls),
+    tenantCalls: Object.fromEntries(tenant.calls),
+    http429: tenant.http429,
+    unauthorized: tenant.unauthorized,
+    violationCount: campaign.violations.count() + tenant.violations.count(),
+    violations,
+  };
+}
+
+function countCustomers(campaign: Campaign) {
+  const counts = { screenedOut: 0, approved: 0, denied: 0, uploaded: 0, approvedNotHeld: 0 };
+  const { customers } = campaign.books;
+  for (let index = 0; index < customers.length; index += 1) {
+    const facts = customers[index] ?? 0;
+    if (facts === 0) continue;
+    if (facts & book.SCREENED_OUT) counts.screenedOut += 1;
+    if (facts & book.DENIED) counts.denied += 1;
+    if (facts & book.UPLOADED) counts.uploaded += 1;
+    if (facts & book.APPROVED) {
+      counts.approved += 1;
+      if (!mayBeApproved(campaign, index)) counts.approvedNotHeld += 1;
+    }
+  }
+  return counts;
+}
+
+function countAssignments(tenant: Tenant, campaign: Campaign) {
+  const counts = {
+    validated: 0,
+    refused: 0,
+    allocated: 0,
+    allocatedNotApproved: 0,
+    declined: 0,
+    revoked: 0,
+    redeemed: 0,
+  };
+  const { assignments, tiers, customers } = campaign.books;
+  const { total } = campaign.population;
+  const spent = new Map<string, number>();
+  const held = new Map<string, number>();
+  for (let position = 0; position < assignments.length; position += 1) {
+    const facts = assignments[position] ?? 0;
+    if (facts === 0) continue;
+    if (facts & book.REWARDED) counts.validated += 1;
+    else if (facts & book.ASKED) counts.refused += 1;
+    if (facts & book.DECLINED) counts.declined += 1;
+    if (facts & book.REDEEMED) counts.redeemed += 1;
+    if (facts & book.REVOKED && !(facts & book.HELD)) counts.revoked += 1;
+    if (facts & book.HELD) {
+      counts.allocated += 1;
+      if (!book.has(customers, position % total, book.APPROVED)) counts.allocatedNotApproved += 1;
+    }
+    const code = campaign.options.codes[Math.floor(position / total)] ?? '';
+    const tier = tenant.promotions.get(code)?.tiers[(tiers[position] ?? 0) - 1];
+    for (const { rewardTypeId, value } of tier?.rewards ?? []) {
+      if (facts & book.REWARDED) spent.set(rewardTypeId, (spent.get(rewardTypeId) ?? 0) + value);
+      if (facts & book.HELD) held.set(rewardTypeId, (held.get(rewardTypeId) ?? 0) + value);
+    }
+  }
+  return {
+    ...counts,
+    budgetSpent: Object.fromEntries(spent),
+    rewardsHeld: Object.fromEntries(held),
+  };
+}
+
+/** One customer's books in words; undefined when the campaign does not know him. */
+export function readCustomer(tenant: Tenant, campaign: Campaign, customerId: string) {
+  const index = indexOf(campaign.population, customerId);
+  if (index < 0) return undefined;
+  const { books, population, options } = campaign;
+  const is = (facts: number) => book.has(books.customers, index, facts);
+  const codes = options.codes.slice(0, codesHeldBy(campaign, index)).map((promoCode, slot) => {
+    const position = positionOf(campaign, index, slot);
+    const knows = (facts: number) => book.has(books.assignments, position, facts);
+    const tier = tenant.promotions.get(promoCode)?.tiers[(books.tiers[position] ?? 0) - 1];
+    return {
+      promoCode,
+      asked: knows(book.ASKED),
+      validated: knows(book.REWARDED),
+      tierId: tier?.id,
+      everAllocated: knows(book.GIVEN),
+      held: knows(book.HELD),
+      revoked: knows(book.REVOKED),
+      declined: knows(book.DECLINED),
+      redeemed: knows(book.REDEEMED),
+    };
+  });
+  return {
+    customerId,
+    index,
+    control: isControl(population, index),
+    screened: is(book.SCREENED),
+    screenedOut: is(book.SCREENED_OUT),
+    approved: is(book.APPROVED),
+    denied: is(book.DENIED),
+    uploaded: is(book.UPLOADED),
+    codes,
+  };
+}

@@ -1,0 +1,17 @@
+import { audienceActivities } from './audience.ts';
+import { batchActivities } from './batch.ts';
+import { campaignActivities } from './campaign.ts';
+import type { Activated } from './house.ts';
+import { upkeepActivities } from './upkeep.ts';
+
+/** Everything a workflow may ask for; each does one stage or one reading, and may run twice. */
+export function createActivities(house: Activated) {
+  return {
+    ...campaignActivities(house),
+    ...audienceActivities(house),
+    ...batchActivities(house),
+    ...upkeepActivities(house),
+  };
+}
+
+export type Activities = ReturnType<typeof createActivities>;

@@ -1,0 +1,145 @@
+import type { CampaignDetails } from '../domain/campaign.ts';
+import { Fault } from '../domain/fault.ts';
+import {
+  type Audience,
+  countStaged,
+  cutAudience,
+  forgetStaged,
+  stagedSweep,
+  stagePage,
+} from '../ledger/audience.ts';
+import {
+  type CampaignRow,
+  campaignOf,
+  holdCampaign,
+  saveDetails,
+  startRunning,
+} from '../ledger/campaigns.ts';
+import type { Optimove, Reading } from '../world.ts';
+import { translated } from './failures.ts';
+import { type Activated, worldOf } from './house.ts';
+import { watched } from './watch.ts';
+
+/** Whole readings of the audience, at most: pages have no promised order and may shift meanwhile. */
+const maxSweeps = 3;
+
+export type Collected =
+  | { stopped: 'fenced' | 'halted' | 'late' }
+  | ({ stopped: undefined; held: boolean } & Audience);
+
+/** Activities that read a campaign's audience and cut it into batches. */
+export function audienceActivities(house: Activated) {
+  return {
+    /**
+     * Collects the whole audience before anything is done with it: whole sweeps over all pages until
+     * one adds nothing. Resumes after the last page that was staged, so a retry reads on.
+     */
+    async collectAudience({ ref }: { ref: number }): Promise<Collected> {
+      return watched((signal) => translated(() => collect(house, ref, signal)));
+    },
+  };
+}
+
+async function collect(house: Activated, ref: number, signal: AbortSignal): Promise<Collected> {
+  const { pool } = house;
+  const campaign = await campaignOf(pool, ref);
+  const { optimove } = worldOf(house, campaign.tenant);
+  const reading = readingFor(campaign, signal);
+  try {
+    const details = await readDetails(house, campaign, optimove, reading);
+    for (let sweep = (await stagedSweep(pool, ref))?.sweep ?? 1; sweep <= maxSweeps; sweep += 1) {
+      const stopped = await readSweep(house, campaign, optimove, sweep, reading);
+      if (stopped) return { stopped };
+      const staged = await stagedSweep(pool, ref);
+      if (staged?.rows === 0 || staged?.allRepeated) break;
+      // Optimove's own count, met by distinct customers, shows that no page shifted.
+      if (details?.targeted === (await countStaged(pool, ref))) break;
+    }
+  } catch (error) {
+    if (error instanceof Fault && error.kind === 'unauthorized') return { stopped: 'halted' };
+    throw error;
+  }
+  return settleAudience(house, campaign);
+}
+
+function readingFor(campaign: CampaignRow, signal: AbortSignal): Reading {
+  const deadline = campaign.instants?.deadline ?? Date.now();
+  return { rank: { class: 'bulk', deadline, stage: 0 }, signal };
+}
+
+/** Missing details never block a campaign: the webhook's own duration stands. */
+async function readDetails(
+  house: Activated,
+  campaign: CampaignRow,
+  optimove: Optimove,
+  reading: Reading,
+): Promise<CampaignDetails | undefined> {
+  if (campaign.details) return campaign.details;
+  try {
+    const details = await optimove.campaignDetails(campaign.campaignId, reading);
+    await saveDetails(house.pool, campaign.ref, details);
+    return details;
+  } catch (error) {
+    if (!(error instanceof Fault) || error.kind === 'unauthorized') throw error;
+    house.log.warn(
+      { tenant: campaign.tenant, campaign: campaign.campaignId, fault: error.message },
+      'the campaign goes on without its details',
+    );
+    return undefined;
+  }
+}
+
+async function readSweep(
+  house: Activated,
+  campaign: CampaignRow,
+  optimove: Optimove,
+  sweep: number,
+  reading: Reading,
+): Promise<'fenced' | 'halted' | 'late' | undefined> {
+  const { pool } = house;
+  const { campaignId, ref } = campaign;
+  const top = campaign.plan?.pageSize ?? 10_000;
+  const staged = await stagedSweep(pool, ref);
+  let number = staged?.sweep === sweep ? staged.pages : 0;
+  let length = staged?.sweep === sweep && number > 0 ? staged.lastLength : top;
+  while (length >= top) {
+    reading.signal.throwIfAborted();
+    const now = await campaignOf(pool, ref);
+    if (now.fence) return 'fenced';
+    if (now.halted) return 'halted';
+    if (now.instants && Date.now() >= now.instants.stop) return 'late';
+    const page = await optimove.processedCustomers(
+      { campaignId, skip: number * top, top },
+      reading,
+    );
+    await stagePage(pool, ref, sweep, number, page);
+    length = page.length;
+    number += 1;
+  }
+  return undefined;
+}
+
+/** Cuts what was staged; an audience over the limit is held before anything is spent on it. */
+async function settleAudience(house: Activated, campaign: CampaignRow): Promise<Collected> {
+  const { pool } = house;
+  const audience = await cutAudience(pool, campaign.ref);
+  if (audience.customers === 0) {
+    await forgetStaged(pool, campaign.ref);
+    return { stopped: undefined, held: false, ...audience };
+  }
+  const most = campaign.plan?.limits.maxAudience ?? Infinity;
+  const held = audience.customers > most;
+  if (held) {
+    await holdCampaign(
+      pool,
+      campaign.ref,
+      `the audience of ${audience.customers} customers is over the limit of ${most}`,
+    );
+    house.log.warn(
+      { alert: 'hold', tenant: campaign.tenant, campaign: campaign.campaignId, ...audience },
+      'the audience is over the limit: the campaign waits for a person',
+    );
+  }
+  await startRunning(pool, campaign.ref);
+  return { stopped: undefined, held, ...audience };
+}

@@ -1,0 +1,164 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EffectKind } from '../domain/effect.ts';
+import type { Stage } from '../domain/flow.ts';
+import type { RevocationReason } from '../domain/words.ts';
+import {
+  claimBatch,
+  finishBatch,
+  heldBatches,
+  leaveValidation,
+  waitsForLower,
+} from '../ledger/batches.ts';
+import { type CampaignRow, campaignOf } from '../ledger/campaigns.ts';
+import { readBatch } from '../ledger/columns.ts';
+import { allocate } from '../stages/allocate.ts';
+import { recover } from '../stages/recover.ts';
+import { queueRedemptions } from '../stages/redeem.ts';
+import { report } from '../stages/report.ts';
+import { revoke } from '../stages/revoke.ts';
+import type { Scene, Stop } from '../stages/scene.ts';
+import { screen } from '../stages/screen.ts';
+import type { Delivered } from '../stages/split.ts';
+import { upload } from '../stages/upload.ts';
+import { validate } from '../stages/validate.ts';
+import { translated } from './failures.ts';
+import { type Activated, worldOf } from './house.ts';
+import { watched } from './watch.ts';
+
+/** What each stage does with a batch, and which of its effects it first finds out about. */
+const walks: Record<Stage, { walk: (scene: Scene) => Promise<Delivered>; kinds: EffectKind[] }> = {
+  screen: { walk: screen, kinds: [] },
+  validate: { walk: validate, kinds: ['validate'] },
+  allocate: { walk: allocate, kinds: ['allocate'] },
+  upload: { walk: upload, kinds: ['upload'] },
+  report: { walk: report, kinds: ['approve', 'deny'] },
+  redeem: { walk: queueRedemptions, kinds: [] },
+};
+
+/** How often the batches below are looked at while their validation is waited for. */
+const orderPollMs = 100;
+
+export interface BatchStage {
+  ref: number;
+  batch: number;
+  stage: Stage;
+  pass: number;
+}
+
+/** Undefined: the whole batch has passed the stage. */
+export interface StageEnd {
+  stopped?: Stop;
+}
+
+/** Activities that walk a batch through one stage, in chunks, resumable at every chunk. */
+export function batchActivities(house: Activated) {
+  const { pool } = house;
+  return {
+    /**
+     * Walks one batch through one stage. Safe to run twice, also at once: each attempt claims the
+     * batch, and what an earlier one left unanswered is found out about first.
+     */
+    async walkStage({ ref, batch, stage, pass }: BatchStage): Promise<StageEnd> {
+      return watched((signal) =>
+        translated(async () => {
+          if (stage === 'validate') await waitForLower(house, ref, batch, signal);
+          const { walk, kinds } = walks[stage];
+          const stopped = await claimAndWalk(house, { ref, batch, pass, signal }, kinds, walk);
+          if (stopped) return { stopped };
+          if (stage === 'validate') await leaveValidation(pool, ref, batch);
+          if (stage === 'redeem') house.kickSettlement((await campaignOf(pool, ref)).tenant);
+          return {};
+        }),
+      );
+    },
+
+    /** The batch has walked its recipe, or a pass is done with it: the batches above need not wait. */
+    async leaveBatch(end: { ref: number; batch: number; finished: boolean }): Promise<boolean> {
+      await leaveValidation(pool, end.ref, end.batch);
+      return end.finished && (await finishBatch(pool, end.ref, end.batch));
+    },
+
+    /** Batches in which a reason finds something to take back. */
+    async batchesToRevoke(of: { ref: number; reason: RevocationReason }): Promise<number[]> {
+      return heldBatches(pool, of.ref, of.reason);
+    },
+
+    /** Takes back what one reason selects in one batch. Its claim ends every older attempt. */
+    async revokeBatch(of: {
+      ref: number;
+      batch: number;
+      reason: RevocationReason;
+    }): Promise<StageEnd> {
+      return watched((signal) =>
+        translated(async () => {
+          const stopped = await claimAndWalk(house, { ...of, signal }, ['revoke'], (scene) =>
+            revoke(scene, of.reason),
+          );
+          return stopped ? { stopped } : {};
+        }),
+      );
+    },
+  };
+}
+
+interface Claim {
+  ref: number;
+  batch: number;
+  pass?: number;
+  signal: AbortSignal;
+}
+
+/** Members may change while a body is built; it is then read and built again, this often at most. */
+const maxRebuilds = 50;
+
+export async function claimAndWalk(
+  house: Activated,
+  claim: Claim,
+  kinds: EffectKind[],
+  walk: (scene: Scene) => Promise<Delivered>,
+): Promise<Stop | undefined> {
+  const { pool } = house;
+  let batch = await claimBatch(pool, claim.ref, claim.batch, claim.pass);
+  for (let rebuild = 0; rebuild < maxRebuilds; rebuild += 1) {
+    const campaign = await campaignOf(pool, claim.ref);
+    const scene = sceneOf(house, campaign, batch, claim.signal);
+    const { found, stopped } = await recover(scene, kinds);
+    if (stopped && stopped !== 'stale') return stopped;
+    if (found === 0) {
+      const ended = await walk(scene);
+      if (ended !== 'stale') return ended;
+    }
+    const { token } = batch;
+    const read = await readBatch(pool, claim.ref, claim.batch);
+    if (!read) throw new Error(`Batch ${claim.batch} is not in the ledger`);
+    // The claim stays this attempt's own: a token that rose meanwhile ends it at its next begin.
+    batch = { ...read, token };
+  }
+  throw new Error(
+    `Batch ${claim.batch} of campaign ${claim.ref} changed ${maxRebuilds} times while it was walked`,
+  );
+}
+
+function sceneOf(
+  house: Activated,
+  campaign: CampaignRow,
+  batch: Scene['batch'],
+  signal: AbortSignal,
+): Scene {
+  if (!campaign.plan) throw new Error(`Campaign ${campaign.campaignId} was never opened`);
+  const { pool, turns, log } = house;
+  const world = worldOf(house, campaign.tenant);
+  return { pool, turns, log, world, campaign, plan: campaign.plan, batch, signal };
+}
+
+/** Budgets go to whoever comes first, so batches are validated in their order. */
+async function waitForLower(
+  house: Activated,
+  ref: number,
+  batch: number,
+  signal: AbortSignal,
+): Promise<void> {
+  while (await waitsForLower(house.pool, ref, batch)) {
+    await delay(orderPollMs, undefined, { signal });
+  }
+}

@@ -1,0 +1,131 @@
+import type { EffectKind } from '../domain/effect.ts';
+import { Fault } from '../domain/fault.ts';
+import type { FarSide } from '../domain/words.ts';
+import { heldBatches } from '../ledger/batches.ts';
+import { findCampaign } from '../ledger/campaigns.ts';
+import { clearRedemptionsDue, redemptionsDue } from '../ledger/redemptions.ts';
+import { haltOf, resumeTenant } from '../ledger/tenants.ts';
+import { type Debt, openCampaignIds, unsettledBatches } from '../ledger/unsettled.ts';
+import { redeem } from '../stages/redeem.ts';
+import type { Reading, World } from '../world.ts';
+import { claimAndWalk } from './batch.ts';
+import { translated } from './failures.ts';
+import { type Activated, worldOf } from './house.ts';
+import { watched } from './watch.ts';
+
+/** What a tenant still owes, as one round of settlement takes it on. */
+export interface Debts {
+  /** Batches with an effect whose answer was lost and that no other story is working on. */
+  unknown: Debt[];
+  redemptions: Debt[];
+  /** Campaigns that a run should be working on; most of them have one. */
+  open: string[];
+  halted: boolean;
+}
+
+const recoverable: EffectKind[] = [
+  'validate',
+  'allocate',
+  'upload',
+  'approve',
+  'deny',
+  'redeem',
+  'revoke',
+];
+
+/** Activities of the stories that keep house: settlement and expiry. */
+export function upkeepActivities(house: Activated) {
+  const { pool, log } = house;
+  return {
+    async debts({ tenant }: { tenant: string }): Promise<Debts> {
+      return {
+        unknown: await unsettledBatches(pool, tenant),
+        redemptions: await redemptionsDue(pool, tenant),
+        open: await openCampaignIds(pool, tenant),
+        halted: (await haltOf(pool, tenant)) !== undefined,
+      };
+    },
+
+    /** Finds out what became of the effects of one batch whose answers were lost. */
+    async settleBatch({ campaign, number }: Debt): Promise<void> {
+      await watched((signal) =>
+        translated(async () => {
+          await claimAndWalk(
+            house,
+            { ref: campaign, batch: number, signal },
+            recoverable,
+            async () => undefined,
+          );
+        }),
+      );
+    },
+
+    /** Tells Promotions of the queued redemptions of one batch; what is left is due again. */
+    async redeemBatch({ campaign, number }: Debt): Promise<void> {
+      await watched((signal) =>
+        translated(async () => {
+          const stopped = await claimAndWalk(
+            house,
+            { ref: campaign, batch: number, signal },
+            ['redeem'],
+            redeem,
+          );
+          if (!stopped) await clearRedemptionsDue(pool, { campaign, number });
+        }),
+      );
+    },
+
+    /** Asks a far side that did not know our key whether it does now; ends the halt when it does. */
+    async probe({
+      tenant,
+    }: {
+      tenant: string;
+    }): Promise<{ resumed: boolean; campaigns: string[] }> {
+      const halt = await haltOf(pool, tenant);
+      if (!halt) return { resumed: true, campaigns: await openCampaignIds(pool, tenant) };
+      return watched(async (signal) => {
+        const rank = { class: 'bulk', deadline: Date.now(), stage: 9 } as const;
+        try {
+          await ask(worldOf(house, tenant), halt.farSide, { rank, signal });
+        } catch (error) {
+          if (!(error instanceof Fault)) throw error;
+          return { resumed: false, campaigns: [] };
+        }
+        await resumeTenant(pool, tenant);
+        log.info(
+          { tenant, farSide: halt.farSide },
+          'the far side knows our key again: work goes on',
+        );
+        return { resumed: true, campaigns: await openCampaignIds(pool, tenant) };
+      });
+    },
+
+    /** When the rewards of a campaign end; undefined where nothing was allocated or all is taken back. */
+    async nextExpiry(id: {
+      tenant: string;
+      campaignId: string;
+    }): Promise<{ ref: number; at: number | null }> {
+      const campaign = await findCampaign(pool, id);
+      if (!campaign) throw new Error(`Campaign ${id.campaignId} is not in the ledger`);
+      const held = await heldBatches(pool, campaign.ref, 'expired');
+      return { ref: campaign.ref, at: held.length > 0 ? (campaign.expiresAt ?? null) : null };
+    },
+  };
+}
+
+/** The cheapest read of each far side that needs our key. */
+async function ask(world: World, farSide: FarSide, reading: Reading): Promise<void> {
+  switch (farSide) {
+    case 'optimove':
+      return world.optimove.probe(reading);
+    case 'promotions':
+      await world.promotions?.promocode('promoflow-probe', reading);
+      return;
+    case 'platform':
+      await world.platform.lookUp([], reading);
+      return;
+    case 'dataConnection':
+      // No read is known (API §12): the next upload will tell.
+      return;
+  }
+}

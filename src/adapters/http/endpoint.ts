@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto';
+import { Agent } from 'undici';
+import { Fault } from '../../domain/fault.ts';
+import type { FarSide } from '../../domain/words.ts';
+import type { Call, OnUnauthorized, Permit, RateLimit, Reading, Turn } from '../../world.ts';
+import { faultOf } from './answer.ts';
+import { type Answer, exchange, type Outgoing } from './exchange.ts';
+
+/** How long an answer is waited for, milliseconds; lists of 10,000 rows are slow (API §3). */
+export const answerTimeoutMs = 30_000;
+export const listTimeoutMs = 120_000;
+
+const connectTimeoutMs = 5_000;
+
+/** A page of 200,000 rows, the largest ever seen (API §4.1), is below 40 MB. */
+const largestAnswerBytes = 64 * 1_048_576;
+
+/** How long everyone pauses after a 429 that does not say it. */
+const pauseMs = 1_000;
+
+export interface EndpointSettings {
+  farSide: FarSide;
+  baseUrl: string;
+  headers: Record<string, string>;
+  limit: RateLimit | undefined;
+  /** Headers that sign a body under an id, made anew for each request. */
+  sign?: (id: string, body: Buffer) => Record<string, string>;
+}
+
+export interface Dependencies {
+  turn: Turn;
+  onUnauthorized: OnUnauthorized;
+}
+
+interface Question<A> {
+  /** The call's name, for messages. */
+  name: string;
+  /** The documented path, with its query. */
+  path: string;
+  timeoutMs: number;
+  /** Understands an answer of 2xx, or throws a Fault `malformed`. */
+  read(answer: Answer, name: string): A;
+}
+
+/** Where there is a body it is a POST. */
+export interface ReadRequest<A> extends Question<A> {
+  body?: unknown;
+}
+
+export interface EffectRequest<A> extends Question<A> {
+  body: unknown;
+  /** Sent as `Idempotency-Key` where the far side knows one. */
+  key?: string;
+}
+
+export interface Endpoint {
+  /** A reading call: takes a turn, may be aborted, may be asked again. */
+  read<A>(request: ReadRequest<A>, reading: Reading): Promise<A>;
+  /** A call that changes something: its body is fixed now and sent under a permit. */
+  call<A>(request: EffectRequest<A>): Call<A>;
+}
+
+/** One far side over HTTP: keep-alive connections, each outcome an answer or a Fault. No retries. */
+export function createEndpoint(settings: EndpointSettings, deps: Dependencies): Endpoint {
+  const { farSide, limit } = settings;
+  const url = new URL(settings.baseUrl);
+  const prefix = url.pathname.replace(/\/+$/, '');
+  const agent = new Agent({
+    connect: { timeout: connectTimeoutMs },
+    maxResponseSize: largestAnswerBytes,
+    // One timer in `exchange` bounds the whole call instead.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+  });
+
+  function outgoing<A>(request: Question<A>, body?: Body, key?: string): Outgoing {
+    const id = key ?? body?.hash;
+    return {
+      name: `${farSide} ${request.name}`,
+      origin: url.origin,
+      path: prefix + request.path,
+      method: body ? 'POST' : 'GET',
+      timeoutMs: request.timeoutMs,
+      body: body?.bytes,
+      headers: {
+        accept: 'application/json',
+        ...settings.headers,
+        ...(body && { 'content-type': 'application/json' }),
+        ...(body && id && settings.sign?.(id, body.bytes)),
+        ...(key !== undefined && { 'idempotency-key': key }),
+      },
+    };
+  }
+
+  async function refuse(fault: Fault): Promise<never> {
+    // If the halt cannot be written now, the next call hears the same and tries again.
+    if (fault.kind === 'unauthorized') {
+      await deps.onUnauthorized(farSide, fault.message).catch(() => undefined);
+    }
+    throw fault;
+  }
+
+  return {
+    async read(request, { rank, signal }) {
+      const slot = limit && (await deps.turn(limit, rank, signal));
+      signal.throwIfAborted();
+      const body = request.body === undefined ? undefined : buildBody(request.body);
+      const out = outgoing(request, body);
+      const answer = await exchange(agent, { ...out, signal });
+      const fault = faultOf(out.name, answer);
+      if (fault?.status === 429) await slot?.pause(fault.retryAfterMs ?? pauseMs);
+      await slot?.answered();
+      return fault ? refuse(fault) : request.read(answer, out.name);
+    },
+
+    call(request) {
+      const body = buildBody(request.body);
+      return {
+        hash: body.hash,
+        timeoutMs: request.timeoutMs,
+        limit,
+        async send(permit) {
+          const out = outgoing(request, body, request.key);
+          const beforeSend = () => checkPermit(out.name, permit);
+          const answer = await exchange(agent, { ...out, beforeSend });
+          const fault = faultOf(out.name, answer);
+          return fault ? refuse(fault) : request.read(answer, out.name);
+        },
+      };
+    },
+  };
+}
+
+interface Body {
+  bytes: Buffer;
+  hash: string;
+}
+
+function buildBody(value: unknown): Body {
+  const bytes = Buffer.from(JSON.stringify(value));
+  return { bytes, hash: createHash('sha256').update(bytes).digest('hex') };
+}
+
+function checkPermit(name: string, { until }: Permit): void {
+  if (performance.now() < until) return;
+  throw new Fault('not_sent', `${name}: its permit was over before it could be sent`);
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { writeId } from '../../wire/atoms.ts';
+import { writeLocalTime } from '../../wire/local-time.ts';
+import type { AudiencePage, Optimove, PageRequest, RateLimit, Reading } from '../../world.ts';
+import { readNothing, readShape } from '../http/answer.ts';
+import {
+  answerTimeoutMs,
+  createEndpoint,
+  type Dependencies,
+  listTimeoutMs,
+} from '../http/endpoint.ts';
+import { readAudience } from './audience.ts';
+import { readDetails } from './details.ts';
+
+const list = z.array(z.unknown());
+const object = z.record(z.string(), z.unknown());
+
+/** Most customers that one status report may carry (API §7). */
+const maxCustomersPerReport = 10_000;
+
+/** Optimove's core API (API §1, §6, §7); `timeZone` is the tenant's, in which `TimeStamp` is written. */
+export function createOptimove(
+  settings: { baseUrl: string; apiKey: string; timeZone: string; limit: RateLimit },
+  deps: Dependencies,
+): Optimove {
+  const { baseUrl, apiKey, limit, timeZone } = settings;
+  const headers = { 'x-api-key': apiKey };
+  const endpoint = createEndpoint({ farSide: 'optimove', baseUrl, headers, limit }, deps);
+
+  function readPage(name: string, page: PageRequest, reading: Reading): Promise<AudiencePage> {
+    const { campaignId, skip, top } = page;
+    const campaign = encodeURIComponent(campaignId);
+    const path = `/Customers/${name}?CampaignID=${campaign}&$top=${top}&$skip=${skip}`;
+    return endpoint.read(
+      {
+        name,
+        path,
+        timeoutMs: listTimeoutMs,
+        read: (answer, call) => readAudience(readShape(call, list, answer)),
+      },
+      reading,
+    );
+  }
+
+  return {
+    processedCustomers: (page, reading) => readPage('GetProcessedCampaignCustomers', page, reading),
+    canceledCustomers: (page, reading) => readPage('GetCanceledCampaignCustomers', page, reading),
+
+    campaignDetails: (campaignId, reading) =>
+      endpoint.read(
+        {
+          name: 'GetCampaignDetails',
+          path: `/Actions/GetCampaignDetails?CampaignID=${encodeURIComponent(campaignId)}`,
+          timeoutMs: answerTimeoutMs,
+          read: (answer, call) => readDetails(readShape(call, object, answer)),
+        },
+        reading,
+      ),
+
+    reportStatus({ campaignId, at, customers }) {
+      if (customers.length > maxCustomersPerReport) {
+        throw new RangeError(`${customers.length} customers in one status report`);
+      }
+      return endpoint.call({
+        name: 'UpdateCustomerPromotionStatus',
+        path: '/Integrations/UpdateCustomerPromotionStatus',
+        timeoutMs: answerTimeoutMs,
+        body: {
+          TimeStamp: writeLocalTime(at, timeZone),
+          CampaignID: writeId(campaignId),
+          PromosUpdated: customers.map(({ customerId, approved }) => ({
+            CustomerID: customerId,
+            Status: approved,
+          })),
+        },
+        read: readNothing,
+      });
+    },
+
+    probe: (reading) =>
+      endpoint.read(
+        {
+          name: 'GetLastDataUpdate',
+          path: '/General/GetLastDataUpdate',
+          timeoutMs: answerTimeoutMs,
+          read: (answer, call) => void readShape(call, object, answer),
+        },
+        reading,
+      ),
+  };
+}

@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import type { PromotionsSettings } from '../../domain/tenant.ts';
+import type { Reward } from '../../domain/words.ts';
+import { isObject, readId, writeId } from '../../wire/atoms.ts';
+import type { Promocode, Promotions, RateLimit, RedemptionReport } from '../../world.ts';
+import { malformed, readNothing, readShape } from '../http/answer.ts';
+import { answerTimeoutMs, createEndpoint, type Dependencies } from '../http/endpoint.ts';
+import type { Answer } from '../http/exchange.ts';
+import { readAwards } from './awards.ts';
+import { readValidation } from './validation.ts';
+
+/** Most items in one page of Customer Assignment. */
+const awardsPage = 10_000;
+
+/** Most pages read for one question; 10,000 customers with a hundred codes each. */
+const mostAwardPages = 100;
+
+/** Most redemptions that one call may carry (API §10.7). */
+const maxRedemptionsPerCall = 1_000;
+
+/** Promotions (OptiPromo; API §10). Where its shapes are proposed, the sandbox agrees with them. */
+export function createPromotions(
+  settings: PromotionsSettings & { limit: RateLimit },
+  deps: Dependencies,
+): Promotions {
+  const { baseUrl, apiKey, limit, maxCustomersPerCall, recovery, unknownCodes } = settings;
+  const headers = { 'x-api-key': apiKey };
+  const endpoint = createEndpoint({ farSide: 'promotions', baseUrl, headers, limit }, deps);
+
+  return {
+    maxCustomersPerCall,
+    recovery,
+    unknownCodes,
+
+    promocode: (code, reading) =>
+      endpoint.read(
+        {
+          name: 'promocodes',
+          path: `/v1/promocodes?code=${encodeURIComponent(code)}`,
+          timeoutMs: answerTimeoutMs,
+          read: (answer, name) => readPromocode(answer, name, code),
+        },
+        reading,
+      ),
+
+    validate: ({ campaignId, seriesId, promocodeId, customerIds }) =>
+      endpoint.call({
+        name: 'validateCustomers',
+        path: `/v1/promocodes/${encodeURIComponent(promocodeId)}/validateCustomers`,
+        timeoutMs: answerTimeoutMs,
+        body: {
+          contexts: customerIds.map((customerId) => ({ customerId })),
+          campaignData: {
+            campaignId: writeId(campaignId),
+            occurrenceId: campaignId,
+            seriesId,
+            isTriggered: false,
+          },
+        },
+        read: (answer, name) => readValidation(answer, name, customerIds),
+      }),
+
+    async assignments(request, reading) {
+      const { campaignId, promocodeId, customerIds } = request;
+      const found = new Map<string, Reward[]>();
+      for (let page = 0; page < mostAwardPages; page += 1) {
+        const skip = page * awardsPage;
+        const { length, awards } = await endpoint.read(
+          {
+            name: 'customerAssignments',
+            path: '/v1/promotions/customerAssignments',
+            timeoutMs: answerTimeoutMs,
+            body: { occurrenceId: campaignId, promocodeId, customerIds, skip, take: awardsPage },
+            read: (answer, name) => readAwards(answer, name, request),
+          },
+          reading,
+        );
+        for (const [customerId, rewards] of awards) found.set(customerId, rewards);
+        if (length < awardsPage) return found;
+      }
+      throw malformed('promotions customerAssignments', 'the list has no end');
+    },
+
+    redeem(redemptions) {
+      if (redemptions.length > maxRedemptionsPerCall) {
+        throw new RangeError(`${redemptions.length} redemptions in one call`);
+      }
+      return endpoint.call({
+        name: 'redemptions',
+        path: '/v1/promotions/redemptions',
+        timeoutMs: answerTimeoutMs,
+        body: { redemptions: redemptions.map(writeRedemption) },
+        read: readNothing,
+      });
+    },
+  };
+}
+
+const promocodes = z.object({ items: z.array(z.unknown()) });
+
+function readPromocode(answer: Answer, name: string, code: string): Promocode | undefined {
+  const { items } = readShape(name, promocodes, answer);
+  const item = items.filter(isObject).find((each) => each['code'] === code);
+  if (!item) return undefined;
+  const promocodeId = readId(item['promocodeId']);
+  if (promocodeId === undefined) throw malformed(name, 'the promocode has no id');
+  return { promocodeId, promotionId: readId(item['promotionId']) };
+}
+
+function writeRedemption(report: RedemptionReport) {
+  const { redemptionId, promocodeId, promotionId, customerId, campaignId, seriesId } = report;
+  return {
+    redemptionId,
+    promocodeId,
+    promotionId,
+    customerId,
+    occurrenceId: campaignId,
+    seriesId,
+    code: report.rewards.find(({ code }) => code !== undefined)?.code,
+    redeemedAt: new Date(report.redeemedAt).toISOString(),
+    rewards: report.rewards.map(({ rewardTypeId, value }) => ({ rewardTypeId, value })),
+  };
+}

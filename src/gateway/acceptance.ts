@@ -1,0 +1,178 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { TenantSettings } from '../domain/tenant.ts';
+import type { CampaignId } from '../domain/words.ts';
+import type { Delivery, Inbox, Receipt } from '../ledger/inbox.ts';
+import type { Starts } from '../starts.ts';
+import { readEvent } from '../wire/events.ts';
+import type { Log } from '../world.ts';
+import { announcementOf, type OpenedEvent, unusableAnnouncement } from './announcement.ts';
+
+/** A permit that was given before the fence is good for this long: then nothing new leaves. */
+const permitMs = 250;
+/** A store that has not answered by then is away; Optimove waits for our answer. */
+const ledgerBoundMs = 1_500;
+const temporalBoundMs = 2_000;
+
+export type AcceptanceStarts = Pick<Starts, 'startCampaign' | 'startCancellation'>;
+
+export interface AcceptanceDeps {
+  inbox: Pick<Inbox, 'record' | 'fence' | 'announce'>;
+  starts: AcceptanceStarts;
+  wakeRelay(): void;
+  log: Log;
+}
+
+/** Where a delivery is safe now; `nowhere` asks the sender to come again. */
+export type Acceptance = 'ledger' | 'temporal' | 'nowhere';
+
+/**
+ * Takes one webhook into a durable store. Events 4 and 5 of a managed tenant are taken by either
+ * store: with the ledger away the run is started with what the event said, and records it first.
+ */
+export async function accept(
+  deps: AcceptanceDeps,
+  tenant: TenantSettings,
+  webhook: { raw: string; json: unknown },
+): Promise<Acceptance> {
+  const reading = readEvent(webhook.json, tenant.timeZone);
+  if (!reading.usable) {
+    const { type, campaignId, reason } = reading;
+    const facts = { type, campaignId, status: 'quarantined', reason } as const;
+    return keep(deps, { tenant: tenant.tenant, raw: webhook.raw, ...facts });
+  }
+  const { event } = reading;
+  const delivery: Delivery = {
+    tenant: tenant.tenant,
+    raw: webhook.raw,
+    type: event.type,
+    campaignId: event.campaignId,
+    status: 'recorded',
+    reason: event.kind === 'unknown' ? 'its EventTypeID is not one we know' : undefined,
+  };
+  if (tenant.scheduled.conditional !== 'managed') return keep(deps, delivery);
+  switch (event.kind) {
+    case 'opened':
+      return open(deps, tenant, { ...delivery, status: 'due' }, event);
+    case 'deleted':
+      return remove(deps, { ...delivery, status: 'due' }, tenantAnd(tenant, event));
+    default:
+      return keep(deps, delivery);
+  }
+}
+
+function tenantAnd({ tenant }: TenantSettings, { campaignId }: { campaignId: string }): CampaignId {
+  return { tenant, campaignId };
+}
+
+/** Event 5: recorded as due; the relay announces and starts it at once. */
+async function open(
+  deps: AcceptanceDeps,
+  tenant: TenantSettings,
+  delivery: Delivery,
+  event: OpenedEvent,
+): Promise<Acceptance> {
+  const recorded = await record(deps, delivery);
+  if (recorded) {
+    deps.wakeRelay();
+    return 'ledger';
+  }
+  const announcement = announcementOf(event, tenant.scheduled, Date.now());
+  const id = tenantAnd(tenant, event);
+  return startDirectly(deps, id, () =>
+    deps.starts.startCampaign(id, { deadline: event.deadline, announcement }),
+  );
+}
+
+/** Event 4: the fence stands, and the last permit is over, before the sender is answered. */
+async function remove(
+  deps: AcceptanceDeps,
+  delivery: Delivery,
+  id: CampaignId,
+): Promise<Acceptance> {
+  const recorded = await record(deps, delivery);
+  if (recorded && (await fence(deps, id))) {
+    await delay(permitMs);
+    deps.wakeRelay();
+    return 'ledger';
+  }
+  return startDirectly(deps, id, () => deps.starts.startCancellation(id));
+}
+
+async function fence(deps: AcceptanceDeps, id: CampaignId): Promise<boolean> {
+  try {
+    await within(ledgerBoundMs, deps.inbox.fence(id));
+    return true;
+  } catch (error) {
+    deps.log.error({ ...id, error: messageOf(error) }, 'the ledger took no fence');
+    return false;
+  }
+}
+
+/** What needs no start; only the ledger may keep it, because it may carry a customer's id. */
+async function keep(deps: AcceptanceDeps, delivery: Delivery): Promise<Acceptance> {
+  const recorded = await record(deps, delivery);
+  if (!recorded) return 'nowhere';
+  const { tenant, type, campaignId, status, reason } = delivery;
+  if (status === 'quarantined' && recorded.times === 1) {
+    deps.log.error({ alert: true, tenant, type, campaignId, reason }, 'a webhook was quarantined');
+    if (type === 5 && campaignId !== undefined) await showProblem(deps, delivery, campaignId);
+  }
+  return 'ledger';
+}
+
+/** The campaign shows why nobody is approved; the quarantined row holds the reason in any case. */
+async function showProblem(
+  deps: AcceptanceDeps,
+  { tenant, reason = '' }: Delivery,
+  campaignId: string,
+): Promise<void> {
+  try {
+    const announcement = unusableAnnouncement(reason);
+    await within(ledgerBoundMs, deps.inbox.announce({ tenant, campaignId }, announcement));
+  } catch (error) {
+    deps.log.error({ tenant, campaignId, error: messageOf(error) }, 'a problem is not shown');
+  }
+}
+
+async function record(deps: AcceptanceDeps, delivery: Delivery): Promise<Receipt | undefined> {
+  const { tenant, type, campaignId } = delivery;
+  try {
+    const receipt = await within(ledgerBoundMs, deps.inbox.record(delivery));
+    deps.log.info({ tenant, type, campaignId, ...receipt }, 'a webhook was recorded');
+    return receipt;
+  } catch (error) {
+    deps.log.error({ tenant, type, campaignId, error: messageOf(error) }, 'the ledger is away');
+    return undefined;
+  }
+}
+
+async function startDirectly(
+  { log }: AcceptanceDeps,
+  id: CampaignId,
+  start: () => Promise<void>,
+): Promise<Acceptance> {
+  try {
+    await within(temporalBoundMs, start());
+    log.warn({ ...id }, 'started without the ledger');
+    return 'temporal';
+  } catch (error) {
+    log.error({ alert: true, ...id, error: messageOf(error) }, 'neither store took a webhook');
+    return 'nowhere';
+  }
+}
+
+async function within<T>(boundMs: number, work: Promise<T>): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(`no answer within ${boundMs} ms`)), boundMs);
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    clearTimeout(timer);
+    // Whoever lost the race must not end the process when it fails later.
+    work.catch(() => {});
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message || error.name : String(error);
+}

@@ -1,0 +1,46 @@
+import type pg from 'pg';
+import type { Promocode } from '../world.ts';
+import { tenantRef } from './tenants.ts';
+
+/** A code that Promotions did not know is asked for again after this long. */
+const unknownForMs = 60_000;
+
+/** What is known of a promo code: its ids, that there is none, or nothing yet (undefined). */
+export async function knownCode(
+  pool: pg.Pool,
+  tenant: string,
+  code: string,
+): Promise<Promocode | 'none' | undefined> {
+  const found = await pool.query<{ promocodeId: string | null; promotionId: string | null }>(
+    `select c.promocode_id as "promocodeId", c.promotion_id as "promotionId"
+     from code c join tenant t on t.ref = c.tenant
+     where t.name = $1 and c.code = $2 and (c.promocode_id is not null
+       or c.looked_up > clock_timestamp() - $3 * interval '1 ms')`,
+    [tenant, code, unknownForMs],
+  );
+  const row = found.rows[0];
+  if (!row) return undefined;
+  return row.promocodeId === null
+    ? 'none'
+    : { promocodeId: row.promocodeId, promotionId: row.promotionId ?? undefined };
+}
+
+/** Remembers what Promotions answered for a code. */
+export async function rememberCode(
+  pool: pg.Pool,
+  tenant: string,
+  code: string,
+  promocode: Promocode | undefined,
+): Promise<void> {
+  await pool.query(
+    `insert into code (tenant, code, promocode_id, promotion_id) values ($1, $2, $3, $4)
+     on conflict (tenant, code) do update set promocode_id = excluded.promocode_id,
+       promotion_id = excluded.promotion_id, looked_up = clock_timestamp()`,
+    [
+      await tenantRef(pool, tenant),
+      code,
+      promocode?.promocodeId ?? null,
+      promocode?.promotionId ?? null,
+    ],
+  );
+}

@@ -1,0 +1,43 @@
+import type pg from 'pg';
+
+/** What is owed to one tenant's customers or far sides, counted. */
+export interface Debts {
+  /** Effects whose answer was lost and that are no longer on the wire. */
+  unknownEffects: number;
+  batchesWithRedemptions: number;
+  openCampaigns: number;
+}
+
+/** A campaign that a run should be working on: opened, or announced and still in time. */
+const isOpen = `(c.phase in ('collecting', 'running')
+  or c.phase = 'announced' and c.fence is null and c.problem is null and c.stop > clock_timestamp())`;
+
+/** The tenants with anything left to settle: a run that died is found here, too. */
+export async function tenantsWithDebts(pool: pg.Pool): Promise<string[]> {
+  const found = await pool.query<{ name: string }>(
+    `select t.name from tenant t where
+       exists (select from campaign c where c.tenant = t.ref and c.phase <> 'closed' and ${isOpen})
+       or exists (select from effect e join campaign c on c.ref = e.campaign
+         where c.tenant = t.ref and e.outcome is null and e.alive_until < clock_timestamp())
+       or exists (select from batch b join campaign c on c.ref = b.campaign
+         where c.tenant = t.ref and b.redemptions_due)
+     order by t.name`,
+  );
+  return found.rows.map((row) => row.name);
+}
+
+export async function debtsOf(pool: pg.Pool, tenant: string): Promise<Debts> {
+  const found = await pool.query<Debts>(
+    `select
+       (select count(*)::int from effect e join campaign c on c.ref = e.campaign
+         where c.tenant = t.ref and e.outcome is null and e.alive_until < clock_timestamp()
+       ) as "unknownEffects",
+       (select count(*)::int from batch b join campaign c on c.ref = b.campaign
+         where c.tenant = t.ref and b.redemptions_due) as "batchesWithRedemptions",
+       (select count(*)::int from campaign c
+         where c.tenant = t.ref and c.phase <> 'closed' and ${isOpen}) as "openCampaigns"
+     from tenant t where t.name = $1`,
+    [tenant],
+  );
+  return found.rows[0] ?? { unknownEffects: 0, batchesWithRedemptions: 0, openCampaigns: 0 };
+}

@@ -1,0 +1,135 @@
+import { createHash } from 'node:crypto';
+import type pg from 'pg';
+import type { Announcement } from '../domain/campaign.ts';
+import type { CampaignId } from '../domain/words.ts';
+import { type AnnouncementEffect, announce, fenceCampaign } from './campaigns.ts';
+import { tenantsWithDebts } from './debts.ts';
+import { onlyRow, tenantRef } from './tenants.ts';
+
+/** `due`: something is to be started for it. `quarantined`: stored, and of no use to us. */
+export type InboxStatus = 'recorded' | 'due' | 'started' | 'quarantined';
+
+/** A webhook as it came, with what could be read of it at the door. */
+export interface Delivery {
+  tenant: string;
+  /** The body's text; its digest is the delivery's identity. */
+  raw: string;
+  type: number | undefined;
+  campaignId: string | undefined;
+  status: Exclude<InboxStatus, 'started'>;
+  reason: string | undefined;
+}
+
+/** What became of a delivery: how often it came by now, and how its row stands. */
+export interface Receipt {
+  times: number;
+  status: InboxStatus;
+}
+
+/** A row that this process may start; another may take it when the lease is over. */
+export interface Due {
+  id: number;
+  tenant: string;
+  body: unknown;
+  receivedAt: number;
+}
+
+/** A process that took a row and died gives way after this long. */
+const leaseMs = 30_000;
+/** After a failure the row waits for its next attempt. */
+const pauseMs = 5_000;
+
+export type Inbox = ReturnType<typeof createInbox>;
+
+/** The ledger as the webhook door and its relay need it. */
+export function createInbox(pool: pg.Pool) {
+  return {
+    record: (delivery: Delivery) => record(pool, delivery),
+    lease: (tenants: readonly string[]) => lease(pool, tenants),
+    close: (id: number, became: { status: 'started' | 'quarantined'; reason?: string }) =>
+      close(pool, id, became),
+    postpone: (id: number) => postpone(pool, id),
+    announce: (id: CampaignId, announcement: Announcement): Promise<AnnouncementEffect> =>
+      announce(pool, id, announcement),
+    fence: (id: CampaignId): Promise<boolean> => fenceCampaign(pool, id, 'deleted'),
+    tenantsWithDebts: () => tenantsWithDebts(pool),
+  };
+}
+
+/** Stores a delivery, or counts it where the same body came before. Safe to repeat. */
+async function record(pool: pg.Pool, delivery: Delivery): Promise<Receipt> {
+  try {
+    return await insert(pool, delivery, delivery.raw);
+  } catch (error) {
+    if (!isUnstorable(error)) throw error;
+    // JSON that jsonb cannot hold (a NUL, half a surrogate pair, a nesting too deep) is kept as text.
+    return insert(pool, delivery, JSON.stringify(delivery.raw));
+  }
+}
+
+async function insert(pool: pg.Pool, delivery: Delivery, body: string): Promise<Receipt> {
+  const stored = await pool.query<Receipt>(
+    `insert into inbox as i (tenant, digest, type, campaign, body, status, reason)
+     values ($1, $2, $3, $4, $5, $6, $7)
+     on conflict (tenant, digest) do update set times = i.times + 1
+     returning times, status`,
+    [
+      await tenantRef(pool, delivery.tenant),
+      createHash('sha256').update(delivery.raw).digest('base64url'),
+      storableType(delivery.type),
+      delivery.campaignId ?? null,
+      body,
+      delivery.status,
+      delivery.reason ?? null,
+    ],
+  );
+  return onlyRow(stored);
+}
+
+/** The column is an int; a stranger number stays in the body alone. */
+function storableType(type: number | undefined): number | null {
+  return type !== undefined && Math.abs(type) < 2 ** 31 ? type : null;
+}
+
+/** Data exceptions (class 22), and a nesting deeper than the server's stack (54001). */
+function isUnstorable(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  return code.startsWith('22') || code === '54001';
+}
+
+/** Takes one due row of these tenants, and commits: what follows happens outside of a transaction. */
+async function lease(pool: pg.Pool, tenants: readonly string[]): Promise<Due | undefined> {
+  const leased = await pool.query<Due & { id: string }>(
+    `update inbox i set leased_until = clock_timestamp() + $2 * interval '1 ms'
+     from tenant t
+     where t.ref = i.tenant and i.id = (
+       select d.id from inbox d join tenant o on o.ref = d.tenant
+       where d.status = 'due' and o.name = any ($1)
+         and (d.leased_until is null or d.leased_until < clock_timestamp())
+       order by d.id limit 1 for update of d skip locked)
+     returning i.id, t.name as tenant, i.body,
+       (extract(epoch from i.received_at) * 1000)::float8 as "receivedAt"`,
+    [tenants, leaseMs],
+  );
+  const row = leased.rows[0];
+  return row && { ...row, id: Number(row.id) };
+}
+
+async function close(
+  pool: pg.Pool,
+  id: number,
+  became: { status: 'started' | 'quarantined'; reason?: string },
+): Promise<void> {
+  await pool.query(
+    `update inbox set status = $2, reason = $3, started_at = clock_timestamp(), leased_until = null
+     where id = $1 and status = 'due'`,
+    [id, became.status, became.reason ?? null],
+  );
+}
+
+async function postpone(pool: pg.Pool, id: number): Promise<void> {
+  await pool.query(
+    `update inbox set leased_until = clock_timestamp() + $2 * interval '1 ms' where id = $1`,
+    [id, pauseMs],
+  );
+}

@@ -1,0 +1,37 @@
+import type pg from 'pg';
+
+/** Redemptions of this batch are queued: settlement will find it. */
+export async function markRedemptionsDue(
+  pool: pg.Pool,
+  batch: { campaign: number; number: number },
+): Promise<void> {
+  await pool.query('update batch set redemptions_due = true where campaign = $1 and number = $2', [
+    batch.campaign,
+    batch.number,
+  ]);
+}
+
+export async function clearRedemptionsDue(
+  pool: pg.Pool,
+  batch: { campaign: number; number: number },
+): Promise<void> {
+  await pool.query('update batch set redemptions_due = false where campaign = $1 and number = $2', [
+    batch.campaign,
+    batch.number,
+  ]);
+}
+
+/** The batches of a tenant's campaigns whose redemptions are queued, and may be told. */
+export async function redemptionsDue(
+  pool: pg.Pool,
+  tenant: string,
+): Promise<{ campaign: number; number: number }[]> {
+  const found = await pool.query<{ campaign: number; number: number }>(
+    `select b.campaign, b.number from batch b
+     join campaign c on c.ref = b.campaign join tenant t on t.ref = c.tenant
+     where t.name = $1 and b.redemptions_due and c.fence is null and t.halted is null
+     order by c.deadline, b.campaign, b.number`,
+    [tenant],
+  );
+  return found.rows;
+}

@@ -1,0 +1,35 @@
+import type pg from 'pg';
+
+/** A batch with something to settle. */
+export interface Debt {
+  campaign: number;
+  number: number;
+}
+
+/**
+ * Batches with a redemption or a revocation whose answer was lost and that no story is working on.
+ * Reports whose answer was lost stay listed: after the deadline only event 13 shows what was heard.
+ */
+export async function unsettledBatches(pool: pg.Pool, tenant: string): Promise<Debt[]> {
+  const found = await pool.query<Debt>(
+    `select distinct e.campaign, e.batch as number
+     from effect e join campaign c on c.ref = e.campaign join tenant t on t.ref = c.tenant
+     where t.name = $1 and t.halted is null and e.outcome is null and e.alive_until < clock_timestamp()
+       and (e.kind = 'redeem' and c.fence is null or e.kind = 'revoke' and c.phase = 'closed')
+     order by 1, 2`,
+    [tenant],
+  );
+  return found.rows;
+}
+
+/** Campaigns that a run should be working on: opened and not closed, or announced and still in time. */
+export async function openCampaignIds(pool: pg.Pool, tenant: string): Promise<string[]> {
+  const found = await pool.query<{ id: string }>(
+    `select c.id from campaign c join tenant t on t.ref = c.tenant
+     where t.name = $1 and c.phase <> 'closed' and c.fence is null
+       and (c.phase in ('collecting', 'running') or c.problem is null and c.stop > clock_timestamp())
+     order by c.deadline, c.id`,
+    [tenant],
+  );
+  return found.rows.map((row) => row.id);
+}

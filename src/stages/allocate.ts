@@ -1,0 +1,159 @@
+import { type CampaignDetails, expiryOf } from '../domain/campaign.ts';
+import { assignmentKey } from '../domain/effect.ts';
+import { noCode } from '../domain/words.ts';
+import { fixExpiry } from '../ledger/campaigns.ts';
+import { knownCode } from '../ledger/codes.ts';
+import type { Happening, Member } from '../ledger/columns.ts';
+import { learnedSize } from '../ledger/tenants.ts';
+import type { AllocationOutcome, LookUpOutcome, Promocode } from '../world.ts';
+import { effectKey, type Order } from './effect.ts';
+import { readingOf } from './members.ts';
+import type { Scene } from './scene.ts';
+import { type Delivered, deliver } from './split.ts';
+
+/** Has the platform give the rewards. The same key again gives nothing new (platform contract). */
+export async function allocate(scene: Scene): Promise<Delivered> {
+  const from = scene.plan.recipe.includes('validate') ? 'validated' : 'screened';
+  const members = scene.batch.members.filter(
+    (member) => member.state === from && member.promoCode !== noCode,
+  );
+  if (members.length === 0) return undefined;
+  const expiresAt = await fixExpiry(scene.pool, scene.campaign.ref, expiryOfCampaign(scene));
+  const promocodes = await promocodesOf(scene, members);
+  const learned = await learnedSize(scene.pool, scene.campaign.tenant, 'platform');
+  return deliver(scene, {
+    farSide: 'platform',
+    members,
+    maxPerCall: Math.min(scene.world.platform.maxItemsPerCall, learned ?? Infinity),
+    build: (piece) => allocationOrder(scene, piece, { expiresAt }, promocodes),
+    refuse: (member, fault) => ({
+      position: member.position,
+      state: 'declined',
+      reason: `platform_refused: ${fault.message}`,
+    }),
+  });
+}
+
+function expiryOfCampaign(scene: Scene): number {
+  const { campaign, plan } = scene;
+  return expiryOf({
+    deadline: campaign.instants?.deadline ?? 0,
+    executionDelayMs: plan.executionDelayMs,
+    leadTimeDays: campaign.details?.leadTimeDays ?? 0,
+    durationDays: plan.durationDays,
+  });
+}
+
+/** The promocodes of these members' codes, as far as Promotions knows them. */
+export async function promocodesOf(
+  scene: Scene,
+  members: Member[],
+): Promise<Map<string, Promocode>> {
+  const codes = new Set(members.map((member) => member.promoCode));
+  const found = new Map<string, Promocode>();
+  for (const code of codes) {
+    const promocode = await knownCode(scene.pool, scene.campaign.tenant, code);
+    if (promocode && promocode !== 'none') found.set(code, promocode);
+  }
+  return found;
+}
+
+export function keyOf(scene: Scene, member: Member): string {
+  return assignmentKey({
+    campaignId: scene.campaign.campaignId,
+    customerId: member.customerId,
+    promoCode: member.promoCode,
+    instance: 0,
+  });
+}
+
+export function allocationOrder(
+  scene: Scene,
+  members: Member[],
+  kept: { expiresAt: number },
+  promocodes: Map<string, Promocode>,
+): Order<Map<string, AllocationOutcome>> {
+  const positions = members.map((member) => member.position);
+  const key = effectKey(scene, 'allocate', positions);
+  const { campaign } = scene;
+  return {
+    kind: 'allocate',
+    key,
+    positions,
+    kept,
+    call: scene.world.platform.allocate({
+      key: `${campaign.campaignId}/${key}`,
+      campaign: {
+        id: campaign.campaignId,
+        kind: 'scheduled',
+        durationDays: scene.plan.durationDays,
+        ...describe(campaign.details),
+      },
+      allocations: members.map((member) => ({
+        key: keyOf(scene, member),
+        customerId: member.customerId,
+        promoCode: member.promoCode,
+        rewards: member.rewards,
+        expiresAt: kept.expiresAt,
+        actionId: member.actionId,
+        promocodeId: promocodes.get(member.promoCode)?.promocodeId,
+        promotionId: promocodes.get(member.promoCode)?.promotionId,
+      })),
+    }),
+    read: (answer) =>
+      members.map((member) => {
+        const outcome = answer.get(keyOf(scene, member));
+        if (!outcome) throw new Error('The adapter let an answer pass that leaves a key out');
+        return allocated(member, outcome);
+      }),
+  };
+}
+
+function describe(
+  details: CampaignDetails | undefined,
+): Pick<CampaignDetails, 'notes' | 'tags' | 'channelIds'> {
+  const { notes, tags, channelIds } = details ?? {};
+  return { ...(notes && { notes }), ...(tags && { tags }), ...(channelIds && { channelIds }) };
+}
+
+function allocated(member: Member, outcome: AllocationOutcome): Happening {
+  const { position } = member;
+  if (outcome.status === 'declined') return { position, state: 'declined', reason: outcome.reason };
+  const given = outcome.rewards ?? member.rewards;
+  const { code } = outcome;
+  return {
+    position,
+    state: 'allocated',
+    ...(outcome.reference !== undefined && { reference: outcome.reference }),
+    ...((outcome.rewards || code !== undefined) && {
+      rewards: code === undefined ? given : given.map((reward) => ({ ...reward, code })),
+    }),
+  };
+}
+
+/** What became of an allocation whose answer was lost: the platform knows by key. */
+export async function recoverAllocation(scene: Scene, members: Member[]): Promise<Happening[]> {
+  const answer = await scene.world.platform.lookUp(
+    members.map((member) => keyOf(scene, member)),
+    readingOf(scene),
+  );
+  return members.flatMap((member) => lookedUp(member, answer.get(keyOf(scene, member))) ?? []);
+}
+
+function lookedUp(member: Member, found: LookUpOutcome | undefined): Happening | undefined {
+  const { position } = member;
+  switch (found?.status) {
+    case 'allocated':
+      return {
+        position,
+        state: 'allocated',
+        ...(found.reference !== undefined && { reference: found.reference }),
+      };
+    case 'declined':
+      return { position, state: 'declined', reason: 'declined' };
+    case 'revoked':
+      return { position, state: 'revoked', reason: 'revoked_at_platform' };
+    default:
+      return undefined;
+  }
+}

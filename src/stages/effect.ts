@@ -1,0 +1,204 @@
+import { createHash } from 'node:crypto';
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { EffectKind } from '../domain/effect.ts';
+import { Fault } from '../domain/fault.ts';
+import type { Happening } from '../ledger/columns.ts';
+import { type Beginning, begin, type Intent, markUnknown, settle } from '../ledger/effects.ts';
+import { multirange } from '../ledger/positions.ts';
+import type { Call, Permit, Rank } from '../world.ts';
+import type { Scene, Stop } from './scene.ts';
+
+/** Good for this long after `begin` was called, milliseconds: then what the ledger said may be stale. */
+const permitMs = 250;
+
+/** One outside call that changes something, and what its answer will mean. */
+export interface Order<A> {
+  kind: EffectKind;
+  key: string;
+  positions: number[];
+  /** What could vary between two buildings of the body, fixed at the first. */
+  kept: Record<string, unknown>;
+  call: Call<A>;
+  /** What the answer did to the members; an asked member it leaves out is the adapter's fault. */
+  read(answer: A): Happening[];
+  /** What a lost answer leaves behind until it is known. */
+  lost?: Happening[];
+  /** The redemptions, which wait for everything else. */
+  lowest?: boolean;
+}
+
+export type Performed =
+  | { ended: 'done' }
+  | { ended: 'stopped'; why: Stop }
+  /** A member changed since the body was built, or an earlier report is open: read again, then build. */
+  | { ended: 'stale' }
+  | { ended: 'refused' | 'too_large'; fault: Fault; effect: number };
+
+/**
+ * The life of one effect: turn ▸ begin ▸ send ▸ settle. The body has been built; the ledger decides
+ * whether it may leave; what became of it is written with the members' new states. Throws a Fault
+ * where it is not known what became of it, or where the far side could not be reached: the activity is
+ * retried, and finds the effect in the ledger.
+ */
+export async function perform<A>(scene: Scene, order: Order<A>): Promise<Performed> {
+  for (;;) {
+    const { beginning, permit } = await beginInTurn(scene, order);
+    switch (beginning.verdict) {
+      case 'begun': {
+        const performed = await sendAndSettle(scene, order, beginning, permit);
+        if (performed) return performed;
+        break;
+      }
+      case 'alive':
+      case 'wait':
+        await delay(beginning.waitMs, undefined, { signal: scene.signal });
+        break;
+      case 'done':
+        return { ended: 'done' };
+      case 'stale':
+      case 'open_report':
+        return { ended: 'stale' };
+      default:
+        return { ended: 'stopped', why: beginning.verdict };
+    }
+  }
+}
+
+async function beginInTurn<A>(
+  scene: Scene,
+  order: Order<A>,
+): Promise<{ beginning: Beginning; permit: Permit }> {
+  const { pool, turns, campaign, batch, signal } = scene;
+  const intent: Intent = {
+    campaign: campaign.ref,
+    batch: batch.number,
+    kind: order.kind,
+    epoch: campaign.epoch,
+    key: order.key,
+    hash: order.call.hash,
+    positions: order.positions,
+    kept: order.kept,
+    token: batch.token,
+    change: batch.change,
+    aliveMs: permitMs + order.call.timeoutMs,
+  };
+  return turns.next(
+    order.call.limit,
+    rankOf(scene, order),
+    async (slot) => {
+      // The permit runs from before the question, so that a slow answer shortens it.
+      const permit = { until: performance.now() + permitMs };
+      const beginning = await begin(pool, intent, slot);
+      return beginning.verdict === 'wait'
+        ? { taken: false, retryInMs: beginning.waitMs }
+        : { taken: true, value: { beginning, permit } };
+    },
+    signal,
+  );
+}
+
+const stageOrder: Record<EffectKind, number> = {
+  validate: 1,
+  allocate: 2,
+  upload: 3,
+  approve: 4,
+  deny: 4,
+  repeat: 5,
+  revoke: 3,
+  redeem: 0,
+};
+
+function rankOf<A>(scene: Scene, order: Order<A>): Rank {
+  const deadline = scene.campaign.instants?.deadline ?? Date.now();
+  return {
+    class: 'bulk',
+    // Redemptions have no deadline, so they come after everything that has one.
+    deadline: order.lowest ? Infinity : deadline,
+    stage: stageOrder[order.kind],
+  };
+}
+
+/** Undefined: surely not sent, and worth beginning again at once. */
+async function sendAndSettle<A>(
+  scene: Scene,
+  order: Order<A>,
+  begun: { effect: number; slot: number | undefined },
+  permit: Permit,
+): Promise<Performed | undefined> {
+  const { pool, campaign, batch } = scene;
+  let answer: A;
+  try {
+    answer = await order.call.send(permit);
+  } catch (error) {
+    return settleFault(scene, order, begun, error);
+  }
+  await settle(pool, campaign.ref, batch.number, {
+    ...begun,
+    outcome: 'done',
+    happenings: order.read(answer),
+  });
+  return { ended: 'done' };
+}
+
+async function settleFault<A>(
+  scene: Scene,
+  order: Order<A>,
+  begun: { effect: number; slot: number | undefined },
+  error: unknown,
+): Promise<Performed | undefined> {
+  const { pool, campaign, batch } = scene;
+  const fault =
+    error instanceof Fault ? error : new Fault('unknown', String(error), { cause: error });
+  const close = (outcome: 'refused' | 'not_sent') =>
+    settle(pool, campaign.ref, batch.number, {
+      ...begun,
+      outcome,
+      detail: fault.message,
+      happenings: [],
+    });
+  switch (fault.kind) {
+    case 'not_sent':
+      await close('not_sent');
+      if (fault.status === 429 && order.call.limit) {
+        await scene.turns.pause(order.call.limit, fault.retryAfterMs ?? 1_000);
+        return undefined;
+      }
+      // A permit that ran out is begun again at once; a far side that cannot be reached is waited for.
+      if (fault.cause === undefined && fault.status === undefined) return undefined;
+      throw fault;
+    case 'unauthorized':
+      await close('not_sent');
+      return { ended: 'stopped', why: 'halted' };
+    case 'refused':
+    case 'too_large':
+      await close('refused');
+      return { ended: fault.kind, fault, effect: begun.effect };
+    case 'unknown':
+    case 'malformed':
+      await markUnknown(pool, campaign.ref, batch.number, {
+        ...begun,
+        detail: fault.message,
+        happenings: order.lost ?? [],
+      });
+      throw fault;
+  }
+}
+
+/**
+ * The key of an effect: from its kind, batch, epoch and members, and from `told` where the same members
+ * can be told different things. Never from a clock, an attempt or a state.
+ */
+export function effectKey(
+  scene: Scene,
+  kind: string,
+  positions: readonly number[],
+  told = '',
+): string {
+  const members = createHash('sha256')
+    .update(multirange(positions))
+    .update(told)
+    .digest('base64url')
+    .slice(0, 22);
+  return `${kind}/${scene.campaign.epoch}/${scene.batch.number}/${members}`;
+}

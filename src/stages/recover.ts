@@ -1,0 +1,105 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type EffectKind, nextStep } from '../domain/effect.ts';
+import { type RevocationReason, revocationReasons } from '../domain/words.ts';
+import type { Happening, Member } from '../ledger/columns.ts';
+import { type OpenEffect, type Outcome, openEffects, settle } from '../ledger/effects.ts';
+import { promocodesOf, recoverAllocation } from './allocate.ts';
+import { type Performed, perform } from './effect.ts';
+import { membersAt } from './members.ts';
+import { redemptionOrder } from './redeem.ts';
+import { repeatReport } from './report.ts';
+import { revocationOrder } from './revoke.ts';
+import type { Scene } from './scene.ts';
+import type { Delivered } from './split.ts';
+import { uploadOrder } from './upload.ts';
+import { recoverValidation } from './validate.ts';
+
+/**
+ * Finds out what became of the effects of these kinds whose answers were lost, before anything new
+ * begins over their members: reads where a repeat could give twice, repeats to the letter where the key
+ * makes it safe.
+ */
+export async function recover(
+  scene: Scene,
+  kinds: readonly EffectKind[],
+): Promise<{ found: number; stopped: Delivered }> {
+  const { pool, campaign, batch } = scene;
+  const open = await openEffects(pool, campaign.ref, { batch: batch.number, kinds });
+  for (const effect of open) {
+    // Until then it may still be on the wire, and what a reading shows may not be the last word.
+    if (effect.aliveForMs > 0) await delay(effect.aliveForMs, undefined, { signal: scene.signal });
+    const stopped = await takeNextStep(scene, effect);
+    if (stopped) return { found: open.length, stopped };
+  }
+  return { found: open.length, stopped: undefined };
+}
+
+async function takeNextStep(scene: Scene, effect: OpenEffect): Promise<Delivered> {
+  const members = membersAt(scene, effect.positions);
+  const recovery = scene.world.promotions?.recovery ?? 'assignments';
+  switch (nextStep(effect.kind, recovery)) {
+    case 'lapse':
+    case 'read_assignments':
+      return close(scene, effect, members, await recoverValidation(scene, effect, members));
+    case 'look_up':
+      return close(scene, effect, members, await recoverAllocation(scene, members));
+    case 'repeat': {
+      const performed = await repeat(scene, effect, members);
+      if (performed.ended === 'stopped') return performed.why;
+      return performed.ended === 'stale' ? 'stale' : undefined;
+    }
+  }
+}
+
+/**
+ * Whoever the reading found is settled; the others surely were not acted upon and go the ordinary way
+ * again: under the same key when nobody was found, under their own when some were.
+ */
+async function close(
+  scene: Scene,
+  effect: OpenEffect,
+  members: Member[],
+  happenings: Happening[],
+): Promise<undefined> {
+  const outcome: Outcome = happenings.length === 0 && members.length > 0 ? 'not_sent' : 'done';
+  await settle(scene.pool, scene.campaign.ref, scene.batch.number, {
+    effect: effect.effect,
+    slot: undefined,
+    outcome,
+    detail: 'recovered by reading',
+    happenings,
+  });
+  return undefined;
+}
+
+/** Sends the body of an effect again, built from its own row. */
+async function repeat(scene: Scene, effect: OpenEffect, members: Member[]): Promise<Performed> {
+  const { kept } = effect;
+  switch (effect.kind) {
+    case 'approve':
+    case 'deny':
+    case 'repeat':
+      return perform(scene, repeatReport(scene, effect.positions, kept));
+    case 'upload': {
+      const facts = { expiresAt: Number(kept['expiresAt']), last: kept['last'] === true };
+      return perform(scene, uploadOrder(scene, members, facts));
+    }
+    case 'redeem': {
+      const promocodes = await promocodesOf(scene, members);
+      return perform(
+        scene,
+        redemptionOrder(scene, members, { at: Number(kept['at']) }, promocodes),
+      );
+    }
+    case 'revoke':
+      return perform(scene, revocationOrder(scene, members, { reason: reasonOf(kept['reason']) }));
+    default:
+      throw new Error(`An effect of kind ${effect.kind} is not recovered by a repeat`);
+  }
+}
+
+function reasonOf(kept: unknown): RevocationReason {
+  const reason = revocationReasons.find((known) => known === kept);
+  if (!reason) throw new Error(`The ledger kept an unknown reason: ${String(kept)}`);
+  return reason;
+}

@@ -1,0 +1,52 @@
+import { cut } from '../domain/batching.ts';
+import { noCode } from '../domain/words.ts';
+import { record } from '../ledger/batches.ts';
+import type { Happening, Member } from '../ledger/columns.ts';
+import { suppressed } from '../ledger/suppressions.ts';
+import { customersOf, readingOf } from './members.ts';
+import type { Scene, Stop } from './scene.ts';
+
+/**
+ * Our own and the tenant's rules, before anything is spent: the suppression list, the customers a
+ * careful tenant limits itself to, and the platform's screening where it has one. Nothing is changed
+ * outside, so asking twice is harmless.
+ */
+export async function screen(scene: Scene): Promise<Stop | undefined> {
+  const targeted = scene.batch.members.filter((member) => member.state === 'targeted');
+  if (targeted.length === 0) return undefined;
+  const denied = await findDenied(scene, targeted);
+  await record(
+    scene.pool,
+    scene.batch,
+    targeted.map((member): Happening => {
+      const reason = denied.get(member.customerId);
+      if (reason !== undefined) return { position: member.position, state: 'screened_out', reason };
+      // Without a promo code there is nothing to give: passing the screen is all it takes.
+      const state = member.promoCode === noCode ? 'cleared' : 'passed';
+      return { position: member.position, state };
+    }),
+  );
+  return undefined;
+}
+
+async function findDenied(scene: Scene, targeted: Member[]): Promise<Map<string, string>> {
+  const { pool, campaign, plan, world } = scene;
+  const customers = customersOf(targeted);
+  const ids = customers.map((customer) => customer.customerId);
+  const denied = new Map<string, string>();
+  const only = new Set(plan.limits.onlyCustomers);
+  if (only.size > 0) {
+    for (const id of ids) if (!only.has(id)) denied.set(id, 'not_in_only_customers');
+  }
+  for (const [id, reason] of await suppressed(pool, campaign.tenant, ids)) denied.set(id, reason);
+  if (!world.platform.screening) return denied;
+  const asked = customers.filter((customer) => !denied.has(customer.customerId));
+  for (const piece of cut(asked, world.platform.maxItemsPerCall)) {
+    const answer = await world.platform.screen(
+      { campaignId: campaign.campaignId, customers: piece },
+      readingOf(scene),
+    );
+    for (const [id, reason] of answer) denied.set(id, reason);
+  }
+  return denied;
+}

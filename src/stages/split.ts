@@ -1,0 +1,62 @@
+import { cut, halve, halvingCalls } from '../domain/batching.ts';
+import type { Fault } from '../domain/fault.ts';
+import type { FarSide } from '../domain/words.ts';
+import { record } from '../ledger/batches.ts';
+import type { Happening, Member } from '../ledger/columns.ts';
+import { learnSize } from '../ledger/tenants.ts';
+import { type Order, perform } from './effect.ts';
+import type { Scene, Stop } from './scene.ts';
+
+/** How a list of members is sent in calls of a size the far side takes. */
+export interface Delivery<A> {
+  farSide: FarSide;
+  members: Member[];
+  maxPerCall: number;
+  build(members: Member[]): Order<A>;
+  /** What it means for members when the far side refuses the call that named them alone. */
+  refuse(member: Member, fault: Fault): Happening | undefined;
+}
+
+export type Delivered = Stop | 'stale' | undefined;
+
+/**
+ * Sends members in as many calls as it takes. A call refused by 400 is halved to find who is refused,
+ * with a bounded number of extra calls; another refusal is about the call as a whole. A call that is
+ * too large teaches the far side's size. Stops early where the ledger admits no more.
+ */
+export async function deliver<A>(scene: Scene, delivery: Delivery<A>): Promise<Delivered> {
+  const { farSide, members, build, refuse } = delivery;
+  let pieces = cut(members, delivery.maxPerCall);
+  let extraCalls = halvingCalls;
+  for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
+    scene.signal.throwIfAborted();
+    const performed = await perform(scene, build(piece));
+    switch (performed.ended) {
+      case 'done':
+        break;
+      case 'stopped':
+        return performed.why;
+      case 'stale':
+        return 'stale';
+      case 'too_large': {
+        if (piece.length === 1) throw performed.fault;
+        const size = Math.floor(piece.length / 2);
+        await learnSize(scene.pool, scene.campaign.tenant, farSide, size);
+        pieces = [piece, ...pieces].flatMap((one) => cut(one, size));
+        break;
+      }
+      case 'refused':
+        if (performed.fault.status === 400 && piece.length > 1 && extraCalls >= 2) {
+          extraCalls -= 2;
+          pieces.unshift(...halve(piece));
+          break;
+        }
+        await record(
+          scene.pool,
+          scene.batch,
+          piece.flatMap((member) => refuse(member, performed.fault) ?? []),
+        );
+    }
+  }
+  return undefined;
+}

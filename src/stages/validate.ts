@@ -1,0 +1,122 @@
+import { noCode } from '../domain/words.ts';
+import { record } from '../ledger/batches.ts';
+import { knownCode, rememberCode } from '../ledger/codes.ts';
+import type { Happening, Member } from '../ledger/columns.ts';
+import type { OpenEffect } from '../ledger/effects.ts';
+import type { Promocode, Promotions, ValidationOutcome } from '../world.ts';
+import { effectKey, type Order } from './effect.ts';
+import { readingOf } from './members.ts';
+import type { Scene } from './scene.ts';
+import { type Delivered, deliver } from './split.ts';
+
+/**
+ * Asks Promotions who is eligible for which reward, one call a code and ten thousand customers. The
+ * call may consume budget and has no key of its own: a lost answer is recovered by reading, see recover.
+ */
+export async function validate(scene: Scene): Promise<Delivered> {
+  const promotions = promotionsOf(scene);
+  const screened = scene.batch.members.filter(
+    (member) => member.state === 'screened' && member.promoCode !== noCode,
+  );
+  for (const [code, members] of Map.groupBy(screened, (member) => member.promoCode)) {
+    const promocode = await findPromocode(scene, code);
+    if (!promocode) {
+      await record(
+        scene.pool,
+        scene.batch,
+        members.map((member) => refused(member, 'unknown_promo_code')),
+      );
+      continue;
+    }
+    const stopped = await deliver(scene, {
+      farSide: 'promotions',
+      members,
+      maxPerCall: promotions.maxCustomersPerCall,
+      build: (piece) => validationOrder(scene, promocode, piece),
+      refuse: (member, fault) => refused(member, `promotions_refused: ${fault.message}`),
+    });
+    if (stopped) return stopped;
+  }
+  return undefined;
+}
+
+function validationOrder(
+  scene: Scene,
+  promocode: Promocode,
+  members: Member[],
+): Order<Map<string, ValidationOutcome>> {
+  const positions = members.map((member) => member.position);
+  return {
+    kind: 'validate',
+    key: effectKey(scene, 'validate', positions),
+    positions,
+    kept: { ...promocode },
+    call: promotionsOf(scene).validate({
+      campaignId: scene.campaign.campaignId,
+      seriesId: undefined,
+      promocodeId: promocode.promocodeId,
+      customerIds: members.map((member) => member.customerId),
+    }),
+    read: (answer) =>
+      members.map((member): Happening => {
+        const outcome = answer.get(member.customerId);
+        if (!outcome) throw new Error('The adapter let an answer pass that leaves a customer out');
+        return outcome.eligible
+          ? { position: member.position, state: 'rewarded', rewards: outcome.rewards }
+          : refused(member, outcome.reason);
+      }),
+  };
+}
+
+/**
+ * What became of a validation whose answer was lost, by Customer Assignment: who has an award was
+ * validated, who has none is asked again. Where awards do not show validations, its members lapse.
+ */
+export async function recoverValidation(
+  scene: Scene,
+  effect: OpenEffect,
+  members: Member[],
+): Promise<Happening[]> {
+  const promotions = promotionsOf(scene);
+  if (promotions.recovery === 'lapse') {
+    return members.map((member) => ({
+      position: member.position,
+      state: 'lapsed',
+      reason: 'validation_answer_lost',
+    }));
+  }
+  const awards = await promotions.assignments(
+    {
+      campaignId: scene.campaign.campaignId,
+      promocodeId: String(effect.kept['promocodeId']),
+      customerIds: members.map((member) => member.customerId),
+    },
+    readingOf(scene),
+  );
+  return members.flatMap((member): Happening[] => {
+    const rewards = awards.get(member.customerId);
+    if (!rewards || rewards.length === 0) return [];
+    return [{ position: member.position, state: 'rewarded', rewards }];
+  });
+}
+
+/** The promocode of a code: from the ledger, else asked of Promotions once. */
+export async function findPromocode(scene: Scene, code: string): Promise<Promocode | undefined> {
+  const { pool, campaign } = scene;
+  const known = await knownCode(pool, campaign.tenant, code);
+  if (known === 'none') return undefined;
+  if (known) return known;
+  const found = await promotionsOf(scene).promocode(code, readingOf(scene));
+  await rememberCode(pool, campaign.tenant, code, found);
+  return found;
+}
+
+function refused(member: Member, reason: string): Happening {
+  return { position: member.position, state: 'refused', reason };
+}
+
+/** A recipe names validation only for tenants with Promotions. */
+function promotionsOf(scene: Scene): Promotions {
+  if (!scene.world.promotions) throw new Error('This tenant has no Promotions');
+  return scene.world.promotions;
+}

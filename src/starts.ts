@@ -1,0 +1,199 @@
+import {
+  Client,
+  Connection,
+  type ConnectionOptions,
+  WorkflowNotFoundError,
+} from '@temporalio/client';
+import type { Announcement } from './domain/campaign.ts';
+import type { CampaignId } from './domain/words.ts';
+import { searchAttributes, taskQueue, workflowId } from './workflows/ids.ts';
+import { campaignChanged, kick } from './workflows/messages.ts';
+import type { Log } from './world.ts';
+
+export interface TemporalAddress {
+  connectionOptions: ConnectionOptions;
+  namespace: string;
+}
+
+/** A start or signal that takes longer has failed: the relay, or the sender, comes again. */
+const callTimeoutMs = 5_000;
+
+/** At most one kick of a story in this time, for a tenant and process. */
+const kickEveryMs = 1_000;
+
+export type Starts = ReturnType<typeof createStarts>;
+
+/**
+ * Every way into Temporal from outside a workflow. Connects at the first call, so that a gateway can
+ * come up, and take webhooks, while Temporal is away.
+ */
+export function createStarts(address: TemporalAddress, log: Log) {
+  const connection = Connection.lazy(address.connectionOptions);
+  const client = new Client({ connection, namespace: address.namespace });
+  const call = <T>(work: () => Promise<T>): Promise<T> =>
+    client.withDeadline(Date.now() + callTimeoutMs, work);
+
+  const kicks = createThrottle(kickEveryMs, async (tenant) => {
+    try {
+      await call(() =>
+        client.workflow.signalWithStart('settlement', {
+          ...sleeper,
+          workflowId: workflowId.settlement(tenant),
+          args: [{ tenant }],
+          signal: kick,
+          typedSearchAttributes: attributesOf({ tenant }),
+          priority: { priorityKey: 4, fairnessKey: fairnessKey(tenant) },
+          staticSummary: `Settles what is owed to ${tenant}`,
+        }),
+      );
+    } catch (error) {
+      // The debt stands in the ledger: the relay kicks again within a minute.
+      log.warn({ tenant, error: messageOf(error) }, 'settlement could not be kicked');
+    }
+  });
+
+  return {
+    /**
+     * Starts the run of a campaign, or leaves the running one alone; the ledger decides what a repeat
+     * does. With the ledger away the announcement travels with the start.
+     */
+    async startCampaign(
+      id: CampaignId,
+      facts: { deadline?: number; announcement?: Announcement } = {},
+    ): Promise<void> {
+      const { deadline, announcement } = facts;
+      await call(() =>
+        client.workflow.start('campaign', {
+          ...waker,
+          workflowId: workflowId.campaign(id),
+          args: [announcement ? { ...id, announcement } : id],
+          typedSearchAttributes: attributesOf(id, deadline),
+          priority: { priorityKey: urgency(deadline), fairnessKey: fairnessKey(id.tenant) },
+          staticSummary: `Campaign ${id.campaignId} of ${id.tenant}`,
+        }),
+      );
+    },
+
+    /** Tells the run, if there is one, to read its standing in the ledger anew. */
+    async signalCampaign(id: CampaignId): Promise<void> {
+      try {
+        await call(() =>
+          client.workflow.getHandle(workflowId.campaign(id)).signal(campaignChanged),
+        );
+      } catch (error) {
+        if (!(error instanceof WorkflowNotFoundError)) throw error;
+      }
+    },
+
+    /** Starts what takes back a deleted campaign's promotions; its first act is the fence. */
+    async startCancellation(id: CampaignId): Promise<void> {
+      await call(() =>
+        client.workflow.start('cancellation', {
+          ...waker,
+          workflowId: workflowId.cancellation(id),
+          args: [id],
+          typedSearchAttributes: attributesOf(id),
+          priority: { priorityKey: 1, fairnessKey: fairnessKey(id.tenant) },
+          staticSummary: `Takes back campaign ${id.campaignId} of ${id.tenant}`,
+        }),
+      );
+    },
+
+    /** Wakes, or starts, a tenant's settlement, at most once a second; never throws. */
+    kickSettlement: (tenant: string): void => kicks.kick(tenant),
+
+    /** What is missing of Temporal, in words; undefined when all is there. */
+    async missing(): Promise<string | undefined> {
+      try {
+        const namespace = address.namespace;
+        const known = await call(() =>
+          connection.operatorService.listSearchAttributes({ namespace }),
+        );
+        const missing = Object.keys(searchAttributes).filter(
+          (name) => !(name in known.customAttributes),
+        );
+        return missing.length > 0
+          ? `Temporal does not know the search attributes ${missing.join(', ')}`
+          : undefined;
+      } catch (error) {
+        return `Temporal does not answer: ${messageOf(error)}`;
+      }
+    },
+
+    async stop(): Promise<void> {
+      kicks.stop();
+      await connection.close();
+    },
+  };
+}
+
+const common = {
+  taskQueue,
+  workflowIdConflictPolicy: 'USE_EXISTING',
+  workflowIdReusePolicy: 'ALLOW_DUPLICATE',
+} as const;
+/** A worker that died must not cost a campaign more than two seconds. */
+const waker = { ...common, workflowTaskTimeout: '2s' } as const;
+const sleeper = { ...common, workflowTaskTimeout: '10s' } as const;
+
+function attributesOf(id: { tenant: string; campaignId?: string }, deadline?: number) {
+  const keyword = (name: KeywordName, value: string) =>
+    ({ key: { name, type: 'KEYWORD' }, value }) as const;
+  return [
+    keyword('PromoflowTenant', id.tenant),
+    ...(id.campaignId === undefined ? [] : [keyword('PromoflowCampaign', id.campaignId)]),
+    ...(deadline === undefined
+      ? []
+      : [
+          {
+            key: { name: 'PromoflowDeadline' satisfies Name, type: 'DATETIME' },
+            value: new Date(deadline),
+          } as const,
+        ]),
+  ];
+}
+
+type Name = keyof typeof searchAttributes;
+type KeywordName = Exclude<Name, 'PromoflowDeadline'>;
+
+/** 1 goes first, 5 last; 3 is Temporal's own default. */
+function urgency(deadline: number | undefined): number {
+  if (deadline === undefined) return 3;
+  const leftMs = deadline - Date.now();
+  if (leftMs < 3_600_000) return 2;
+  return leftMs < 6 * 3_600_000 ? 3 : 4;
+}
+
+/** A fairness key takes 64 bytes, as long as a tenant's name may be. */
+function fairnessKey(tenant: string): string {
+  return tenant.slice(0, 64);
+}
+
+/** Runs `act` at once, and again after `everyMs` where it was asked for meanwhile; one name at a time. */
+function createThrottle(everyMs: number, act: (name: string) => Promise<void>) {
+  const resting = new Map<string, { timer: NodeJS.Timeout; again: boolean }>();
+  function run(name: string): void {
+    void act(name);
+    const timer = setTimeout(() => {
+      const again = resting.get(name)?.again;
+      resting.delete(name);
+      if (again) run(name);
+    }, everyMs).unref();
+    resting.set(name, { timer, again: false });
+  }
+  return {
+    kick(name: string): void {
+      const rest = resting.get(name);
+      if (rest) rest.again = true;
+      else run(name);
+    },
+    stop(): void {
+      for (const { timer } of resting.values()) clearTimeout(timer);
+      resting.clear();
+    },
+  };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

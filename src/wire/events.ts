@@ -1,0 +1,88 @@
+/** What Optimove posts to the webhook door (API §5.7), read once. */
+import { caseless, isObject, readDays, readId } from './atoms.ts';
+import { readLocalTime } from './local-time.ts';
+
+/** Event types that are recorded and not acted on (API §5.4). */
+export const recordedTypes = [1, 2, 3, 11, 13, 14] as const;
+export type RecordedType = (typeof recordedTypes)[number];
+
+/** `sentAt` is the `TimeStamp` as an instant, where it can be read. */
+export type HookEvent =
+  | {
+      kind: 'opened';
+      type: 5;
+      campaignId: string;
+      /** ClearanceRequiredBy, epoch milliseconds. */
+      deadline: number;
+      durationDays: number | undefined;
+      sentAt: number | undefined;
+    }
+  | { kind: 'deleted'; type: 4; campaignId: string; sentAt: number | undefined }
+  | {
+      kind: 'recorded';
+      type: RecordedType;
+      campaignId: string | undefined;
+      channelId: string | undefined;
+      sentAt: number | undefined;
+    }
+  | {
+      kind: 'unknown';
+      type: number;
+      campaignId: string | undefined;
+      sentAt: number | undefined;
+    };
+
+/** A body that cannot be used says why, and whose it was as far as that can be read. */
+export type EventReading =
+  | { usable: true; event: HookEvent }
+  | { usable: false; reason: string; type: number | undefined; campaignId: string | undefined };
+
+/** Narrower than an id: it becomes part of the names of runs. */
+const campaignIdShape = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+/**
+ * Reads the JSON body of a webhook. Keys match in any casing; numbers may be strings; a `TimeStamp` or
+ * duration that cannot be read is left out. `zone` is the tenant's.
+ */
+export function readEvent(json: unknown, zone: string): EventReading {
+  if (!isObject(json)) return unusable('it is not a JSON object');
+  const fields = caseless(json);
+  const eventType = readId(fields['eventtypeid']);
+  if (eventType === undefined) return unusable('it has no EventTypeID');
+  const type = Number(eventType);
+  if (!Number.isSafeInteger(type)) return unusable('its EventTypeID is not a number');
+
+  const named = readId(fields['campaignid']);
+  const campaignId = named !== undefined && campaignIdShape.test(named) ? named : undefined;
+  const time = readLocalTime(fields['timestamp'], zone);
+  const sentAt = 'instant' in time ? time.instant : undefined;
+  const recorded = recordedTypes.find((each) => each === type);
+  if (recorded !== undefined) {
+    const channelId = readId(fields['channelid']);
+    return usable({ kind: 'recorded', type: recorded, campaignId, channelId, sentAt });
+  }
+  if (type !== 4 && type !== 5) return usable({ kind: 'unknown', type, campaignId, sentAt });
+
+  if (campaignId === undefined) {
+    const reason =
+      named === undefined ? 'it has no CampaignID' : 'its CampaignID is not a plain id';
+    return unusable(reason, type);
+  }
+  if (type === 4) return usable({ kind: 'deleted', type, campaignId, sentAt });
+  const clearance = readLocalTime(fields['clearancerequiredby'], zone);
+  if ('unreadable' in clearance) {
+    const reason = `its ClearanceRequiredBy cannot be used: ${clearance.unreadable}`;
+    return unusable(reason, type, campaignId);
+  }
+  const durationDays = readDays(fields['campaignduration']);
+  const deadline = clearance.instant;
+  return usable({ kind: 'opened', type, campaignId, deadline, durationDays, sentAt });
+}
+
+function usable(event: HookEvent): EventReading {
+  return { usable: true, event };
+}
+
+function unusable(reason: string, type?: number, campaignId?: string): EventReading {
+  return { usable: false, reason, type, campaignId };
+}

@@ -1,0 +1,33 @@
+import { log } from '@temporalio/workflow';
+import type { Stage } from '../domain/flow.ts';
+import { effects, ledger } from './proxies.ts';
+
+export interface BatchInput {
+  ref: number;
+  batch: number;
+  pass: number;
+  stages: Stage[];
+}
+
+export interface BatchEnd {
+  finished: boolean;
+  /** Why the batch ended before its recipe did. */
+  stopped: string | null;
+}
+
+/**
+ * One batch of up to 10,000 customers walks the recipe's stages, one after another. It never takes
+ * anything back: what is to be revoked is decided, and done, by the revocation story.
+ */
+export async function batch(input: BatchInput): Promise<BatchEnd> {
+  const { ref, batch, pass, stages } = input;
+  for (const stage of stages) {
+    const end = await effects.walkStage({ ref, batch, stage, pass });
+    if (end.stopped) {
+      log.info('the batch waits for the next pass', { stage, stopped: end.stopped });
+      await ledger.leaveBatch({ ref, batch, finished: false });
+      return { finished: false, stopped: end.stopped };
+    }
+  }
+  return { finished: await ledger.leaveBatch({ ref, batch, finished: true }), stopped: null };
+}

@@ -1,0 +1,8 @@
+/** The stories, for the bundler. */
+export { batch } from './batch.ts';
+export { campaign } from './campaign.ts';
+export { cancellation } from './cancellation.ts';
+export { expiry } from './expiry.ts';
+export { revocation } from './revocation.ts';
+export { settlement } from './settlement.ts';
+export { slice } from './slice.ts';

@@ -1,0 +1,54 @@
+import { executeChild, log, workflowInfo } from '@temporalio/workflow';
+import type { Stage } from '../domain/flow.ts';
+import { type BatchEnd, batch } from './batch.ts';
+import { workflowId } from './ids.ts';
+import { inLanes } from './lanes.ts';
+import { ledger } from './proxies.ts';
+
+export interface SliceInput {
+  ref: number;
+  pass: number;
+  batches: number[];
+  stages: Stage[];
+  lanes: number;
+}
+
+export interface SliceEnd {
+  finished: number;
+  failed: number;
+  /** Why batches stopped, and how many for each reason. */
+  stopped: Record<string, number>;
+}
+
+/** Up to a hundred batches, a bounded number of them in flight. */
+export async function slice(input: SliceInput): Promise<SliceEnd> {
+  const ends = await inLanes(input.batches, input.lanes, (number) => runBatch(input, number));
+  const stopped: Record<string, number> = {};
+  for (const end of ends) {
+    if (end?.stopped) stopped[end.stopped] = (stopped[end.stopped] ?? 0) + 1;
+  }
+  return {
+    finished: ends.filter((end) => end?.finished).length,
+    failed: ends.filter((end) => end === undefined).length,
+    stopped,
+  };
+}
+
+/** A batch that fails, or that is still running from an earlier pass, is for the next pass to take. */
+async function runBatch(input: SliceInput, number: number): Promise<BatchEnd | undefined> {
+  const { ref, pass, stages } = input;
+  // The batch's id hangs on the campaign, so that two passes can never run one batch at once.
+  const campaign = workflowInfo().workflowId.replace(/\/slice\/[^/]+$/, '');
+  try {
+    return await executeChild(batch, {
+      workflowId: workflowId.batch(campaign, number),
+      workflowTaskTimeout: '2s',
+      args: [{ ref, batch: number, pass, stages }],
+      staticSummary: `batch ${number}, pass ${pass}: ${stages.join(' ▸ ')}`,
+    });
+  } catch (error) {
+    log.warn('a batch failed; the next pass takes it', { batch: number, error: String(error) });
+    await ledger.leaveBatch({ ref, batch: number, finished: false });
+    return undefined;
+  }
+}

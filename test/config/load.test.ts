@@ -1,0 +1,270 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { stringify } from 'yaml';
+import { loadConfig } from '../../src/config/load.ts';
+import { ConfigError, type Mistake } from '../../src/config/mistakes.ts';
+import { scheduledRules } from '../../src/domain/tenant.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'promoflow-config-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+let files = 0;
+function load(content: unknown, variables: Record<string, string> = {}) {
+  files += 1;
+  const configFile = join(folder, `${files}.yaml`);
+  writeFileSync(configFile, typeof content === 'string' ? content : stringify(content));
+  return loadConfig({ configFile, variables });
+}
+
+/** The mistakes that a file is refused for, their places without the file's name. */
+function mistakesOf(content: unknown, variables: Record<string, string> = {}): Mistake[] {
+  try {
+    load(content, variables);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    return error.mistakes.map(({ path, message }) => ({
+      path: path.replace(/^\S+ ?/, ''),
+      message,
+    }));
+  }
+  return [];
+}
+
+const secret = 'whsec_c2FuZGJveC1wbGF0Zm9ybS1zZWNyZXQtMDE=';
+const acme = {
+  timeZone: 'Europe/Malta',
+  webhookToken: 'tok',
+  optimove: { baseUrl: 'http://optimove.test/acme', apiKey: 'key' },
+  platform: { baseUrl: 'http://platform.test', secret },
+};
+const promotions = { baseUrl: 'http://promotions.test', apiKey: 'key' };
+const fileOf = (tenant: object) => ({ tenants: { acme: tenant } });
+
+test('only four keys are needed; the rest has its default or is off', () => {
+  const config = load(fileOf(acme));
+  expect(config).toMatchObject({ publicUrl: undefined, operatorKeys: [] });
+  expect(config.tenants).toEqual([
+    {
+      tenant: 'acme',
+      timeZone: 'Europe/Malta',
+      webhookToken: 'tok',
+      allowFrom: [],
+      optimove: { ...acme.optimove, rateLimit: { requests: 50, perMs: 10_000 }, pageSize: 10_000 },
+      promotions: undefined,
+      dataConnection: undefined,
+      platform: {
+        ...acme.platform,
+        maxItemsPerCall: 10_000,
+        screening: false,
+        rateLimit: undefined,
+      },
+      scheduled: {
+        conditional: 'managed',
+        codes: 'all',
+        clearanceMarginMs: 30_000,
+        executionDelayMs: 1_800_000,
+        redeemEveryMs: 60_000,
+        lanes: 8,
+      },
+      limits: { maxAudience: 2_000_000, maxRewardTotal: {}, onlyCustomers: [] },
+    },
+  ]);
+});
+
+test('the recipe follows from the far sides a tenant has', () => {
+  const recipeOf = (tenant: object) =>
+    load(fileOf({ ...acme, ...tenant })).tenants.map((each) => scheduledRules(each).recipe);
+  const dataConnection = {
+    baseUrl: 'http://d.test',
+    connectionId: 'c',
+    apiKey: 'k',
+    brandKey: 'b',
+  };
+  expect(recipeOf({})).toEqual([['screen', 'allocate', 'report']]);
+  expect(recipeOf({ promotions, dataConnection })).toEqual([
+    ['screen', 'validate', 'allocate', 'upload', 'report', 'redeem'],
+  ]);
+});
+
+test('variables are filled in inside texts, after the file was parsed', () => {
+  const webhookToken = '${' + 'A}-${' + 'B}';
+  const optimove = { ...acme.optimove, apiKey: '${' + 'KEY}' };
+  const variables = { A: 'one', B: 'two', KEY: '${' + 'A}:{x' };
+  const [tenant] = load(fileOf({ ...acme, webhookToken, optimove }), variables).tenants;
+  expect(tenant?.webhookToken).toBe('one-two');
+  expect(tenant?.optimove.apiKey).toBe(variables.KEY);
+});
+
+test('the example is right, and .env.example names every variable it takes', () => {
+  const variables = parseEnv(readFileSync('.env.example', 'utf8'));
+  for (const name of Object.keys(variables)) {
+    variables[name] = name.endsWith('_SECRET') ? secret : 'something';
+  }
+  const { tenants, operatorKeys } = loadConfig({ configFile: 'promoflow.example.yaml', variables });
+  expect(tenants.map(({ tenant }) => tenant)).toEqual(['acme']);
+  expect(operatorKeys).toEqual([{ name: 'ops', key: 'something', role: 'operate' }]);
+});
+
+test('JSON is YAML', () => {
+  expect(load(JSON.stringify(fileOf(acme))).tenants).toHaveLength(1);
+});
+
+test('every mistake is listed at once with its path', () => {
+  const broken = {
+    ...acme,
+    timeZone: 'Mars/Olympus',
+    optimove: { baseUrl: 'ftp://x', apiKey: 'two words', typo: 1 },
+    platform: undefined,
+    scheduled: { lanes: 0 },
+  };
+  expect(
+    mistakesOf(fileOf(broken))
+      .map(({ path }) => path)
+      .sort(),
+  ).toEqual([
+    'tenants.acme.optimove.apiKey',
+    'tenants.acme.optimove.baseUrl',
+    'tenants.acme.optimove.typo',
+    'tenants.acme.platform',
+    'tenants.acme.scheduled.lanes',
+    'tenants.acme.timeZone',
+  ]);
+});
+
+test('a mistake names the line it stands in', () => {
+  files += 1;
+  const configFile = join(folder, `${files}.yaml`);
+  writeFileSync(configFile, `tenants:\n  acme:\n    timeZone: Nowhere\n    webhookToken: t\n`);
+  expect(() => loadConfig({ configFile, variables: {} })).toThrow(
+    `${configFile}:3 tenants.acme.timeZone: must be an IANA time zone`,
+  );
+});
+
+test.each([
+  ['a platform key for doors that are not there', { apiKeys: ['k'] }, 'apiKeys'],
+  ['the publisher flow', { publisher: {} }, 'publisher'],
+  ['triggered campaigns', { triggered: { gate: true } }, 'triggered'],
+  ['claims', { claims: {} }, 'claims'],
+  ['listeners', { listeners: { 13: [504] } }, 'listeners'],
+  [
+    'limits for one customer',
+    { limits: { perCustomer: { sameCodeDays: 7 } } },
+    'limits.perCustomer',
+  ],
+  ['a sorted audience', { scheduled: { sortBy: {} } }, 'scheduled.sortBy'],
+  ['a publisher’s campaign', { scheduled: { conditional: 'publisher' } }, 'scheduled.conditional'],
+  ['a shadow campaign', { scheduled: { conditional: 'shadow' } }, 'scheduled.conditional'],
+  ['executions', { scheduled: { executed: 'executions' } }, 'scheduled.executed'],
+  ['claimed rewards', { scheduled: { activation: 'claimed' } }, 'scheduled.activation'],
+  ['revocation of what was not sent', { scheduled: { notSent: 'revoke' } }, 'scheduled.notSent'],
+])('%s is refused in words, as not built yet', (_name, change, path) => {
+  expect(mistakesOf(fileOf({ ...acme, ...change }))).toEqual([
+    {
+      path: expect.stringContaining(`tenants.acme.${path}`),
+      message: expect.stringContaining('not built yet'),
+    },
+  ]);
+});
+
+test('alerts are refused in words, as not built yet', () => {
+  const [mistake] = mistakesOf({ ...fileOf(acme), alerts: { url: 'http://x' } });
+  expect(mistake).toEqual({ path: 'alerts', message: 'not built yet: alerts' });
+});
+
+test.each([
+  ['no tenant', { tenants: {} }, 'tenants', 'at least one tenant'],
+  ['no tenants at all', {}, 'tenants', 'is missing'],
+  ['a name that is no path', { tenants: { 'a/b': acme } }, 'tenants.a/b', 'must be a name'],
+  ['a tenant that is a number', { tenants: { acme: 5 } }, 'tenants.acme', 'expected object'],
+  [
+    'a token that is no path',
+    fileOf({ ...acme, webhookToken: 'a/b' }),
+    'tenants.acme.webhookToken',
+    'letters',
+  ],
+  [
+    'a secret that cannot sign',
+    fileOf({ ...acme, platform: { ...acme.platform, secret: 'whsec_?' } }),
+    'tenants.acme.platform.secret',
+    'base64',
+  ],
+  [
+    'an address with a query',
+    fileOf({ ...acme, platform: { baseUrl: 'http://x/?a=1', secret } }),
+    'tenants.acme.platform.baseUrl',
+    'without user, query',
+  ],
+  [
+    'a range that is none',
+    fileOf({ ...acme, allowFrom: ['10.0.0.0/99'] }),
+    'tenants.acme.allowFrom.0',
+    'CIDR',
+  ],
+  [
+    'a customer as a number',
+    fileOf({ ...acme, limits: { onlyCustomers: [7] } }),
+    'tenants.acme.limits.onlyCustomers.0',
+    'must be a text',
+  ],
+  ['an unknown key', { ...fileOf(acme), colour: 'red' }, 'colour', 'not a known key'],
+  [
+    'a role that is none',
+    { ...fileOf(acme), operatorKeys: [{ name: 'a', key: 'b', role: 'boss' }] },
+    'operatorKeys.0.role',
+    'must be one of',
+  ],
+  [
+    'an operator key given twice',
+    { ...fileOf(acme), operatorKeys: ['a', 'b'].map((name) => ({ name, key: 'k', role: 'read' })) },
+    'operatorKeys',
+    'twice',
+  ],
+  [
+    'two limits for Promotions',
+    fileOf({ ...acme, promotions: { ...promotions, rateLimit: { requests: 5, perSeconds: 1 } } }),
+    'tenants.acme.promotions.rateLimit',
+    'contradicts',
+  ],
+  [
+    'a reward total without Promotions',
+    fileOf({ ...acme, limits: { maxRewardTotal: { spins: 5 } } }),
+    'tenants.acme.limits.maxRewardTotal',
+    'needs promotions',
+  ],
+])('%s is refused with its path', (_name, file, path, message) => {
+  expect(mistakesOf(file)).toEqual([{ path, message: expect.stringContaining(message) }]);
+});
+
+test('an unset variable is named once, and what follows from it is not', () => {
+  expect(mistakesOf(fileOf({ ...acme, webhookToken: '${' + 'NOPE}' }))).toEqual([
+    { path: 'tenants.acme.webhookToken', message: 'the variable NOPE is not set' },
+  ]);
+});
+
+test('no message holds a value of the file or of a variable', () => {
+  const tenant = {
+    ...acme,
+    webhookToken: 'hunter2 hunter2',
+    optimove: { baseUrl: 'http://hunter2:hunter2@x', apiKey: '${' + 'KEY} ' },
+    platform: { baseUrl: 'hunter2', secret: 'hunter2' },
+  };
+  const variables = { KEY: 'hunter2' };
+  expect(mistakesOf(fileOf(tenant), variables)).toHaveLength(5);
+  expect(JSON.stringify(mistakesOf(fileOf(tenant), variables))).not.toContain('hunter2');
+  expect(JSON.stringify(mistakesOf('a: "hunter2\nb: [hunter2', {}))).not.toContain('hunter2');
+});
+
+test('what is not YAML, and a file that is not there, are each one clear sentence', () => {
+  expect(() => load('tenants: [')).toThrow('this is not YAML');
+  expect(() => load('tenants: *nothing')).toThrow('aliases cannot be resolved');
+  expect(() => loadConfig({ configFile: folder, variables: {} })).toThrow('cannot be read');
+  expect(() => loadConfig({ configFile: join(folder, 'none.yaml'), variables: {} })).toThrow(
+    'there is no such file',
+  );
+});

@@ -1,0 +1,43 @@
+import { defineConfig } from 'vitest/config';
+
+// Where no Temporal is at hand, one is built first, in the set-up: that takes minutes.
+const NEEDS_TEMPORAL = ['test/whole/**/*.test.ts', 'test/local/temporal.test.ts'];
+
+export default defineConfig({
+  test: {
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    reporters: ['default', './test/slowest.ts'],
+    // Once for all: the embedded Postgres. What only some tests need stands with their project.
+    globalSetup: ['test/global-setup.ts'],
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'unit',
+          include: ['test/**/*.test.ts'],
+          exclude: ['test/time/**', ...NEEDS_TEMPORAL],
+          globalSetup: [],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'time',
+          include: ['test/time/**/*.test.ts'],
+          globalSetup: ['test/time-setup.ts'],
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'whole',
+          include: NEEDS_TEMPORAL,
+          globalSetup: ['test/whole-setup.ts'],
+          // They share the dev server, the sandbox's clock and two cores.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
