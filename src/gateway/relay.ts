@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { TenantSettings } from '../domain/tenant.ts';
 import type { Due, Inbox } from '../ledger/inbox.ts';
 import type { Starts } from '../starts.ts';
@@ -29,36 +28,56 @@ const debtsEveryMs = 60_000;
  */
 export function startRelay(deps: RelayDeps): Relay {
   const stopping = new AbortController();
-  let bell = Promise.withResolvers<void>();
+  const inboxBell = createBell();
+  const debtsBell = createBell();
 
   async function look(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const woken = bell.promise;
       await relayDue(deps, stopping.signal);
-      await Promise.race([woken, pause(lookEveryMs, stopping.signal)]);
-      bell = Promise.withResolvers();
+      await inboxBell.wait(lookEveryMs);
     }
   }
   async function askForDebts(): Promise<void> {
     while (!stopping.signal.aborted) {
       await kickDebtors(deps);
-      await pause(debtsEveryMs, stopping.signal);
+      await debtsBell.wait(debtsEveryMs);
     }
   }
   const loops = Promise.all([look(), askForDebts()]);
 
   return {
-    wake: () => bell.resolve(),
+    wake: inboxBell.ring,
     async stop() {
       stopping.abort();
-      bell.resolve();
+      inboxBell.ring();
+      debtsBell.ring();
       await loops;
     },
   };
 }
 
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal }).catch(() => {});
+/** Waits for a time, or until it is rung; a ring while nobody waits ends the next wait at once. */
+function createBell() {
+  let isRung = false;
+  let answer = () => {};
+  return {
+    ring(): void {
+      isRung = true;
+      answer();
+    },
+    async wait(ms: number): Promise<void> {
+      if (!isRung) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, ms);
+          answer = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      isRung = false;
+    },
+  };
 }
 
 /** Starts everything that is due now. Never throws: what fails is tried again after its pause. */

@@ -1,0 +1,144 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { TenantSettings } from '../../domain/tenant.ts';
+import type { createCampaigns, ShownCampaign } from '../../operations/campaigns.ts';
+import type { createCustomers } from '../../operations/customers.ts';
+import type { createTenants } from '../../operations/tenants.ts';
+import type { Log } from '../../world.ts';
+import { findOperator, type OperatorKey } from '../access.ts';
+import { problem, sendProblem } from '../problems.ts';
+import * as shapes from './shapes.ts';
+
+export interface ApiDeps {
+  tenants: ReadonlyMap<string, TenantSettings>;
+  operatorKeys: readonly OperatorKey[];
+  operations: {
+    tenants: ReturnType<typeof createTenants>;
+    campaigns: ReturnType<typeof createCampaigns>;
+    customers: ReturnType<typeof createCustomers>;
+  };
+  log: Log;
+}
+
+const tenantPath = z.object({ tenant: z.string() });
+const campaignPath = tenantPath.extend({ id: z.string() });
+const customerPath = tenantPath.extend({ customerId: z.string() });
+
+const refusals = { 400: problem, 401: problem, 404: problem };
+const tags = ['operators'];
+const security = [{ operator: [] }];
+
+/** The operator API's readings; every key of an operator may read. */
+export async function api(app: FastifyInstance, deps: ApiDeps): Promise<void> {
+  const { tenants, operations } = deps;
+  const typed = app.withTypeProvider<ZodTypeProvider>();
+
+  app.addHook('onRequest', async (request, reply) => {
+    if (!findOperator(request.headers.authorization, deps.operatorKeys)) return refuse(reply);
+    const { data } = tenantPath.safeParse(request.params);
+    if (data && !tenants.has(data.tenant)) {
+      return sendProblem(reply, 404, 'There is no such tenant.');
+    }
+    return undefined;
+  });
+
+  typed.get(
+    '',
+    {
+      schema: {
+        tags,
+        security,
+        summary: 'All tenants',
+        response: { 200: shapes.tenants, ...refusals },
+      },
+    },
+    async () => ({ tenants: [...tenants.keys()].map((tenant) => ({ tenant })) }),
+  );
+
+  typed.get(
+    '/:tenant/status',
+    {
+      schema: {
+        ...{ tags, security, summary: 'How a tenant stands', params: tenantPath },
+        response: { 200: shapes.status, ...refusals },
+      },
+    },
+    async ({ params: { tenant } }) => {
+      const standing = await operations.tenants.standing(tenant);
+      return { tenant, ...standing };
+    },
+  );
+
+  typed.get(
+    '/:tenant/campaigns',
+    {
+      schema: {
+        ...{ tags, security, summary: 'The latest campaigns', params: tenantPath },
+        querystring: z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(50) }),
+        response: { 200: shapes.campaigns, ...refusals },
+      },
+    },
+    async ({ params, query }) => ({
+      campaigns: await operations.campaigns.list(params.tenant, query.limit),
+    }),
+  );
+
+  typed.get(
+    '/:tenant/campaigns/:id',
+    {
+      schema: {
+        ...{ tags, security, summary: 'One campaign, with its counts now', params: campaignPath },
+        response: { 200: shapes.campaign, ...refusals },
+      },
+    },
+    async ({ params: { tenant, id } }, reply) => {
+      const shown = await operations.campaigns.show({ tenant, campaignId: id });
+      return shown
+        ? write(shown)
+        : sendProblem(reply, 404, `${tenant} has no campaign of this id.`);
+    },
+  );
+
+  typed.get(
+    '/:tenant/customers/:customerId/timeline',
+    {
+      schema: {
+        ...{ tags, security, summary: 'All that happened to one customer', params: customerPath },
+        querystring: z.object({ campaign: z.string().optional() }),
+        response: { 200: shapes.timelines, ...refusals },
+      },
+    },
+    async ({ params: { tenant, customerId }, query: { campaign: campaignId } }) => ({
+      customerId,
+      assignments: await operations.customers.timeline({ tenant, customerId, campaignId }),
+    }),
+  );
+}
+
+function refuse(reply: FastifyReply): FastifyReply {
+  reply.header('www-authenticate', 'Bearer');
+  return sendProblem(reply, 401, 'Send an operator key as `Authorization: Bearer …`.');
+}
+
+function write({ campaign, counts }: ShownCampaign): shapes.Campaign {
+  const { tenant, campaignId, phase, epoch, pass, halted } = campaign;
+  return {
+    ...{ tenant, campaignId, phase, epoch, pass, halted },
+    problem: campaign.problem ?? null,
+    instants: campaign.instants ?? null,
+    expiresAt: campaign.expiresAt ?? null,
+    fence: campaign.fence ?? null,
+    held: campaign.held?.reason ?? null,
+    plan: campaign.plan ? { ...campaign.plan } : null,
+    counts: {
+      customers: counts.audience,
+      approved: counts.approvedCustomers,
+      denied: counts.deniedCustomers,
+      unknown: counts.unknownCustomers,
+      states: counts.states,
+      redemptions: counts.redemptions,
+    },
+    summary: campaign.summary ? { ...campaign.summary } : null,
+  };
+}
