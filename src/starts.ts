@@ -3,10 +3,11 @@ import {
   Connection,
   type ConnectionOptions,
   WorkflowNotFoundError,
+  type WorkflowOptions,
 } from '@temporalio/client';
 import type { Announcement } from './domain/campaign.ts';
 import type { CampaignId } from './domain/words.ts';
-import { searchAttributes, taskQueue, workflowId } from './workflows/ids.ts';
+import { searchAttributeKeys, taskQueue, workflowId } from './workflows/ids.ts';
 import { campaignChanged, kick } from './workflows/messages.ts';
 import type { Log } from './world.ts';
 
@@ -109,9 +110,9 @@ export function createStarts(address: TemporalAddress, log: Log) {
         const known = await call(() =>
           connection.operatorService.listSearchAttributes({ namespace }),
         );
-        const missing = Object.keys(searchAttributes).filter(
-          (name) => !(name in known.customAttributes),
-        );
+        const missing = Object.values(searchAttributeKeys)
+          .map(({ name }) => name)
+          .filter((name) => !(name in known.customAttributes));
         return missing.length > 0
           ? `Temporal does not know the search attributes ${missing.join(', ')}`
           : undefined;
@@ -137,24 +138,19 @@ const waker = { ...common, workflowTaskTimeout: '2s' } as const;
 const sleeper = { ...common, workflowTaskTimeout: '10s' } as const;
 
 function attributesOf(id: { tenant: string; campaignId?: string }, deadline?: number) {
-  const keyword = (name: KeywordName, value: string) =>
-    ({ key: { name, type: 'KEYWORD' }, value }) as const;
-  return [
-    keyword('PromoflowTenant', id.tenant),
-    ...(id.campaignId === undefined ? [] : [keyword('PromoflowCampaign', id.campaignId)]),
-    ...(deadline === undefined
-      ? []
-      : [
-          {
-            key: { name: 'PromoflowDeadline' satisfies Name, type: 'DATETIME' },
-            value: new Date(deadline),
-          } as const,
-        ]),
-  ];
+  const { tenant, campaign } = searchAttributeKeys;
+  const pairs: SearchAttributePair[] = [{ key: tenant, value: id.tenant }];
+  if (id.campaignId !== undefined) pairs.push({ key: campaign, value: id.campaignId });
+  if (deadline !== undefined) {
+    pairs.push({ key: searchAttributeKeys.deadline, value: new Date(deadline) });
+  }
+  return pairs;
 }
 
-type Name = keyof typeof searchAttributes;
-type KeywordName = Exclude<Name, 'PromoflowDeadline'>;
+type SearchAttributePair = Extract<
+  NonNullable<WorkflowOptions['typedSearchAttributes']>,
+  readonly unknown[]
+>[number];
 
 /** 1 goes first, 5 last; 3 is Temporal's own default. */
 function urgency(deadline: number | undefined): number {

@@ -43,13 +43,12 @@ export function loadConfig(environment: Pick<Environment, 'configFile' | 'variab
 }
 
 function parse(configFile: string, lines: LineCounter): { document: Document; content: unknown } {
-  // Pretty errors would quote the file, and with it a secret that stands there.
-  const options = { lineCounter: lines, prettyErrors: false };
-  const document = parseDocument(readText(configFile), options);
+  const document = parseDocument(readText(configFile), { lineCounter: lines });
   if (document.errors.length > 0) {
     throw new ConfigError(
       document.errors.map(({ code, pos }) => ({
         path: `${configFile}:${lines.linePos(pos[0]).line}`,
+        // The error's own message quotes the file, and with it a secret that stands there.
         message: `this is not YAML (${code.toLowerCase().replaceAll('_', ' ')})`,
       })),
     );

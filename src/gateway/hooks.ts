@@ -2,7 +2,6 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { TenantSettings } from '../domain/tenant.ts';
-import type { Log } from '../world.ts';
 import { type AcceptanceDeps, accept } from './acceptance.ts';
 import { createAddressCheck, isSameSecret } from './access.ts';
 import { problem, sendProblem } from './problems.ts';

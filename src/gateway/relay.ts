@@ -144,10 +144,10 @@ async function open(
   const effect = await inbox.announce(id, announcement);
   if (effect === 'fenced') return { status: 'started', reason: 'the campaign was deleted before' };
   const isLate = announcement.instants !== undefined && announcement.instants.stop <= Date.now();
+  // The run will find it late and close it; the reason must not wait for that.
   if (effect === 'fresh' && isLate) {
     const problem = 'its ClearanceRequiredBy had passed, or nearly, when it came';
     await inbox.announce(id, { ...announcement, problem });
-    return { status: 'started', reason: problem };
   }
   await starts.startCampaign(id, { deadline: event.deadline });
   if (effect === 'rescheduled') await starts.signalCampaign(id);

@@ -167,7 +167,8 @@ const placeMembers = `
   create temp table placed on commit drop as
   with known as (
     select s.*, min(s.place) over (partition by s.customer) as first,
-      s.code = (select array_position(codes, $3) from campaign where ref = $1)
+      s.code is not distinct from (
+        select array_position(codes, $3) from campaign where ref = $1)
         and count(*) over (partition by s.customer) > 1 as superfluous
     from staged s
     where not exists (

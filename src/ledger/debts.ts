@@ -9,23 +9,28 @@ export interface Debts {
 }
 
 /** A campaign that a run should be working on: opened, or announced and still in time. */
-const isOpen = `(c.phase in ('collecting', 'running')
-  or c.phase = 'announced' and c.fence is null and c.problem is null and c.stop > clock_timestamp())`;
+const isOpen = `c.phase <> 'closed' and c.fence is null
+  and (c.phase <> 'announced' or c.problem is null and c.stop > clock_timestamp())`;
 
-/** The tenants with anything left to settle: a run that died is found here, too. */
+/** An effect that settlement can bring to its end; lost reports only event 13 can explain. */
+const isRepeatable = `e.outcome is null and e.alive_until < clock_timestamp()
+  and (e.kind = 'redeem' and c.fence is null or e.kind = 'revoke' and c.phase = 'closed')`;
+
+/** The tenants with anything that settlement can do for them: a run that died is found here, too. */
 export async function tenantsWithDebts(pool: pg.Pool): Promise<string[]> {
   const found = await pool.query<{ name: string }>(
-    `select t.name from tenant t where
-       exists (select from campaign c where c.tenant = t.ref and c.phase <> 'closed' and ${isOpen})
+    `select t.name from tenant t where t.halted is not null
+       or exists (select from campaign c where c.tenant = t.ref and ${isOpen})
        or exists (select from effect e join campaign c on c.ref = e.campaign
-         where c.tenant = t.ref and e.outcome is null and e.alive_until < clock_timestamp())
+         where c.tenant = t.ref and ${isRepeatable})
        or exists (select from batch b join campaign c on c.ref = b.campaign
-         where c.tenant = t.ref and b.redemptions_due)
+         where c.tenant = t.ref and c.fence is null and b.redemptions_due)
      order by t.name`,
   );
   return found.rows.map((row) => row.name);
 }
 
+/** Everything a tenant's operator should know is outstanding. */
 export async function debtsOf(pool: pg.Pool, tenant: string): Promise<Debts> {
   const found = await pool.query<Debts>(
     `select
@@ -35,7 +40,7 @@ export async function debtsOf(pool: pg.Pool, tenant: string): Promise<Debts> {
        (select count(*)::int from batch b join campaign c on c.ref = b.campaign
          where c.tenant = t.ref and b.redemptions_due) as "batchesWithRedemptions",
        (select count(*)::int from campaign c
-         where c.tenant = t.ref and c.phase <> 'closed' and ${isOpen}) as "openCampaigns"
+         where c.tenant = t.ref and ${isOpen}) as "openCampaigns"
      from tenant t where t.name = $1`,
     [tenant],
   );

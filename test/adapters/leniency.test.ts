@@ -265,6 +265,7 @@ describe('the platform', () => {
       [
         { key: 'a', status: 'declined' },
         { key: 'a', status: 'allocated' },
+        { key: 'b', status: 'declined' },
       ],
     ],
     [

@@ -137,6 +137,15 @@ test('every mistake is listed at once with its path', () => {
   ]);
 });
 
+test('a contradiction is listed beside mistakes in other sections', () => {
+  const rateLimit = { requests: 5, perSeconds: 1 };
+  const broken = { ...acme, webhookToken: 5, promotions: { ...promotions, rateLimit } };
+  expect(mistakesOf(fileOf(broken)).map(({ path }) => path)).toEqual([
+    'tenants.acme.webhookToken',
+    'tenants.acme.promotions.rateLimit',
+  ]);
+});
+
 test('a mistake names the line it stands in', () => {
   files += 1;
   const configFile = join(folder, `${files}.yaml`);
