@@ -6,30 +6,26 @@ import { ConfigError } from './mistakes.ts';
 /** Variables as the operating system or a `.env` file gives them. */
 export type Variables = Record<string, string | undefined>;
 
-/** A variable that is set to nothing counts as not set. */
-const absent = (value: unknown) => (value === '' ? undefined : value);
-const text = z.preprocess(absent, z.string().optional());
-
 const schema = z.object({
-  DATABASE_URL: z.preprocess(
-    absent,
-    z.url({ protocol: /^postgres(ql)?$/, error: 'is not a postgres:// address' }).optional(),
-  ),
-  TEMPORAL_ADDRESS: text,
-  TEMPORAL_NAMESPACE: z.preprocess(absent, z.string().default('default')),
-  PROMOFLOW_CONFIG: z.preprocess(absent, z.string().default('promoflow.yaml')),
-  PROMOFLOW_DATA: z.preprocess(absent, z.string().default('.promoflow')),
-  PROMOFLOW_HOST: z.preprocess(absent, z.string().default('127.0.0.1')),
-  PROMOFLOW_PORT: z.preprocess(absent, z.coerce.number().int().min(0).max(65_535).default(8080)),
-  PROMOFLOW_URL: z.preprocess(
-    absent,
-    z.url({ protocol: /^https?$/, error: 'is not an http:// or https:// address' }).optional(),
-  ),
-  PROMOFLOW_KEY: text,
-  LOG_LEVEL: z.preprocess(
-    absent,
-    z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
-  ),
+  DATABASE_URL: z
+    .url({ protocol: /^postgres(ql)?$/, error: 'is not a postgres:// address' })
+    .optional(),
+  TEMPORAL_ADDRESS: z.string().optional(),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  PROMOFLOW_CONFIG: z.string().default('promoflow.yaml'),
+  PROMOFLOW_DATA: z.string().default('.promoflow'),
+  PROMOFLOW_HOST: z.string().default('127.0.0.1'),
+  PROMOFLOW_PORT: z.coerce
+    .number({ error: 'is not a port' })
+    .int('is not a port')
+    .min(0, 'is not a port')
+    .max(65_535, 'is not a port')
+    .default(8080),
+  PROMOFLOW_URL: z
+    .url({ protocol: /^https?$/, error: 'is not an http:// or https:// address' })
+    .optional(),
+  PROMOFLOW_KEY: z.string().optional(),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
 });
 
 export interface Environment {
@@ -57,7 +53,10 @@ export interface Environment {
 export function readEnvironment(source: Variables = process.env, folder = '.'): Environment {
   const file = `${folder}/.env`;
   const stored = existsSync(file) ? parseEnv(readFileSync(file, 'utf8')) : {};
-  const variables: Variables = { ...stored, ...source };
+  // A variable that is set to nothing counts as not set, for every reader of `variables` too.
+  const variables: Variables = Object.fromEntries(
+    Object.entries({ ...stored, ...source }).filter(([, value]) => value !== ''),
+  );
   const result = schema.safeParse(variables);
   if (!result.success) {
     throw new ConfigError(

@@ -17,7 +17,7 @@ const scheduled = z.strictObject({
   clearanceMarginSeconds: count(1, 86_400).default(30),
   executionDelayMinutes: count(0, 10_080).default(30),
   notSent: choice(['list'], ['revoke']).default('list'),
-  redeemEveryMinutes: count(1, 1_440).default(1),
+  redeemEveryMinutes: count(0, 1_440).default(1),
   lanes: count(1, 64).default(8),
 });
 

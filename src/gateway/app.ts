@@ -18,6 +18,8 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   const app = Fastify({
     logger: false,
     requestTimeout: 30_000,
+    // A token or a customer's id may be longer than the 100 characters of Fastify's default.
+    routerOptions: { maxParamLength: 1_024 },
     forceCloseConnections: 'idle',
     // An address that cannot be decoded is a wrong address.
     frameworkErrors: (_error, _request, reply) => {

@@ -175,10 +175,11 @@ const placeMembers = `
       select from assignment a where a.campaign = $1 and a.customer = md5(s.customer)::uuid)
   ), ranked as (
     select k.*, (dense_rank() over (order by first) - 1) / $2 as piece,
-      row_number() over (order by first, place) as row
+      row_number() over (order by first, place) as row,
+      row_number() over (partition by customer order by place) = 1 as is_first
     from known k where not superfluous
   )
-  select customer, code, action, first = place as is_first,
+  select customer, code, action, is_first,
     (select coalesce(max(number), 0) from batch where campaign = $1) + 1 + piece::int as batch,
     (row - min(row) over (partition by piece) + 1)::int as position
   from ranked`;

@@ -112,8 +112,8 @@ export async function announce(
         announced: number | null;
         deadline: number | null;
       }>(
-        `select fence, extract(epoch from announced_at)::float8 * 1000 as announced,
-           extract(epoch from deadline)::float8 * 1000 as deadline from campaign where ref = $1`,
+        `select fence, round(extract(epoch from announced_at) * 1000)::float8 as announced,
+           round(extract(epoch from deadline) * 1000)::float8 as deadline from campaign where ref = $1`,
         [ref],
       ),
     );
@@ -137,7 +137,7 @@ export async function announce(
     );
     if (!instants) return 'unusable';
     if (known.deadline === null) return 'fresh';
-    return Math.round(known.deadline) === instants.deadline ? 'repeated' : 'rescheduled';
+    return known.deadline === instants.deadline ? 'repeated' : 'rescheduled';
   });
 }
 
@@ -323,12 +323,34 @@ async function countClearances(
        count(*) filter (where clearance = 2)::int as denied,
        count(*) filter (where clearance = 4)::int as unknown
      from (
-       select e.clearance, e.customer, lag(e.customer) over (partition by b.number order by e.position) as before
+       select coalesce(l.value, e.clearance) as clearance, e.customer, lag(e.customer) over (partition by b.number order by e.position) as before
        from batch b cross join lateral unnest(b.customers, b.clearance)
          with ordinality as e(customer, clearance, position)
+       left join (
+         select distinct on (c.batch, c.position) c.batch, c.position, c.value
+         from change c join batch f on f.campaign = c.campaign and f.number = c.batch and c.seq > f.folded
+         where c.campaign = $1 and c.fact = 'clearance'
+         order by c.batch, c.position, c.seq desc) l on l.batch = b.number and l.position = e.position
        where b.campaign = $1) m
      where before is distinct from customer`,
     [ref],
   );
   return onlyRow(counted);
+}
+
+/** When event 5 reached us, and when Optimove answered the last report; epoch milliseconds, 0 for never. */
+export async function timesOf(
+  pool: pg.Pool,
+  ref: number,
+): Promise<{ receivedAt: number; lastReportAt: number }> {
+  const found = await pool.query<{ receivedAt: number; lastReportAt: number }>(
+    `select
+       coalesce((select min(extract(epoch from i.received_at)) * 1000 from inbox i
+         where i.tenant = c.tenant and i.campaign = c.id and i.type = 5), 0)::float8 as "receivedAt",
+       coalesce((select max(extract(epoch from e.answered)) * 1000 from effect e
+         where e.campaign = c.ref and e.kind = 'approve'), 0)::float8 as "lastReportAt"
+     from campaign c where c.ref = $1`,
+    [ref],
+  );
+  return onlyRow(found);
 }

@@ -288,9 +288,9 @@ function setRewards(columns: Columns, drafts: Drafts, index: number, rewards: Re
   columns.reward ??= columns.customers.map(() => 0);
   columns.reward[index] = place;
   drafts.touched.add('reward');
-  if (codes.length === 0) return;
+  if (codes.length === 0 && (columns.unique_code?.[index] ?? null) === null) return;
   columns.unique_code ??= columns.customers.map(() => null);
-  columns.unique_code[index] = codes.join('\n');
+  columns.unique_code[index] = codes.length > 0 ? codes.join('\n') : null;
   drafts.touched.add('unique_code');
 }
 

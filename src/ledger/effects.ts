@@ -141,7 +141,8 @@ export async function closeEffect(
 
 /**
  * The call is over without an answer we can trust: the effect stays open, is unknown from now on, and
- * its members' clearance says so where a report was lost.
+ * its members' clearance says so where a report was lost. A validation has no key to be repeated
+ * under, and the far side may still be at it: it is unknown only once its whole time is over.
  */
 export async function markUnknown(
   pool: pg.Pool,
@@ -154,7 +155,9 @@ export async function markUnknown(
       await writeBatch(connection, campaign, batch, lost.happenings);
     }
     await connection.query(
-      `update effect set alive_until = least(alive_until, clock_timestamp()), detail = $2
+      `update effect set detail = $2,
+         alive_until = case kind when 'validate' then alive_until
+           else least(alive_until, clock_timestamp()) end
        where id = $1 and outcome is null`,
       [lost.effect, lost.detail],
     );
@@ -243,18 +246,19 @@ export async function aliveFor(
 }
 
 /**
- * Closes what will never be answered: validations and allocations of members that have come to their
- * end by now. Reports stay open: whether Optimove heard them is for event 13 to show.
+ * Closes what will never be answered: validations, allocations and uploads of members that have come
+ * to their end by now. Reports stay open: whether Optimove heard them is for event 13 to show.
  */
 export async function giveUpEffects(
   pool: pg.Pool,
   campaign: number,
   reason: string,
+  filter: { batch?: number; kinds?: readonly EffectKind[] } = {},
 ): Promise<void> {
   await pool.query(
     `update effect set outcome = 'given_up', answered = clock_timestamp(), detail = $2
-     where campaign = $1 and outcome is null and kind in ('validate', 'allocate', 'upload')
-       and alive_until <= clock_timestamp()`,
-    [campaign, reason],
+     where campaign = $1 and outcome is null and ($3::int is null or batch = $3)
+       and kind = any ($4) and alive_until <= clock_timestamp()`,
+    [campaign, reason, filter.batch ?? null, filter.kinds ?? ['validate', 'allocate', 'upload']],
   );
 }

@@ -24,6 +24,11 @@ export async function transaction<T>(
 ): Promise<T> {
   const connection = await pool.connect();
   let broken: Error | undefined;
+  // The statement under way rejects as well; without a listener the event would end the process.
+  const onError = (error: Error): void => {
+    broken = error;
+  };
+  connection.on('error', onError);
   try {
     await connection.query('begin');
     const result = await work(connection);
@@ -35,6 +40,7 @@ export async function transaction<T>(
     });
     throw error;
   } finally {
+    connection.off('error', onError);
     connection.release(broken);
   }
 }

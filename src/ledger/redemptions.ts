@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { redemptions, states } from '../domain/assignment.ts';
 
 /** Redemptions of this batch are queued: settlement will find it. */
 export async function markRedemptionsDue(
@@ -11,14 +12,18 @@ export async function markRedemptionsDue(
   ]);
 }
 
+/** The queued redemptions were told; those queued meanwhile keep the batch due. */
 export async function clearRedemptionsDue(
   pool: pg.Pool,
   batch: { campaign: number; number: number },
 ): Promise<void> {
-  await pool.query('update batch set redemptions_due = false where campaign = $1 and number = $2', [
-    batch.campaign,
-    batch.number,
-  ]);
+  await pool.query(
+    `update batch b set redemptions_due = exists (
+       select from fact f where f.campaign = b.campaign and f.batch = b.number
+         and f.state = $3 and f.redemption = $4)
+     where b.campaign = $1 and b.number = $2`,
+    [batch.campaign, batch.number, states.indexOf('allocated'), redemptions.indexOf('queued')],
+  );
 }
 
 /** The batches of a tenant's campaigns whose redemptions are queued, and may be told. */

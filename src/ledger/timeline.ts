@@ -55,7 +55,8 @@ const places = `
     a.batch, a.position, a.instance, b.customers[a.position] as "customerId",
     c.codes[b.code[a.position]] as "promoCode", b.state[a.position] as state,
     b.clearance[a.position] as clearance, b.redemption[a.position] as redemption,
-    b.reasons[b.reason[a.position]] as reason, b.rewards -> (b.reward[a.position] - 1) as rewards,
+    b.reasons[b.reason[a.position]] as reason,
+    case when b.reward[a.position] > 0 then b.rewards -> (b.reward[a.position] - 1) end as rewards,
     b.unique_code[a.position] as "uniqueCodes", b.reference[a.position] as reference, b.folded
   from tenant t
   join campaign c on c.tenant = t.ref

@@ -11,7 +11,7 @@ import { repeatReport } from './report.ts';
 import { revocationOrder } from './revoke.ts';
 import type { Scene } from './scene.ts';
 import type { Delivered } from './split.ts';
-import { uploadOrder } from './upload.ts';
+import { sendRows, uploadOrder } from './upload.ts';
 import { recoverValidation } from './validate.ts';
 
 /**
@@ -25,13 +25,21 @@ export async function recover(
 ): Promise<{ found: number; stopped: Delivered }> {
   const { pool, campaign, batch } = scene;
   const open = await openEffects(pool, campaign.ref, { batch: batch.number, kinds });
+  let stopped: Delivered;
   for (const effect of open) {
     // Until then it may still be on the wire, and what a reading shows may not be the last word.
     if (effect.aliveForMs > 0) await delay(effect.aliveForMs, undefined, { signal: scene.signal });
-    const stopped = await takeNextStep(scene, effect);
-    if (stopped) return { found: open.length, stopped };
+    const ended = await takeNextStep(sceneOf(scene, effect), effect);
+    if (ended === 'stale' || ended === 'superseded') return { found: open.length, stopped: ended };
+    // A report that is too late stays open; a redemption behind it may still be told.
+    stopped ??= ended;
   }
-  return { found: open.length, stopped: undefined };
+  return { found: open.length, stopped };
+}
+
+/** A repeat has the key and the names of its own epoch, whichever the campaign is in by now. */
+function sceneOf(scene: Scene, effect: OpenEffect): Scene {
+  return { ...scene, campaign: { ...scene.campaign, epoch: effect.epoch } };
 }
 
 async function takeNextStep(scene: Scene, effect: OpenEffect): Promise<Delivered> {
@@ -44,6 +52,7 @@ async function takeNextStep(scene: Scene, effect: OpenEffect): Promise<Delivered
     case 'look_up':
       return close(scene, effect, members, await recoverAllocation(scene, members));
     case 'repeat': {
+      if (effect.kind === 'upload') return repeatUpload(scene, effect, members);
       const performed = await repeat(scene, effect, members);
       if (performed.ended === 'stopped') return performed.why;
       return performed.ended === 'stale' ? 'stale' : undefined;
@@ -80,10 +89,6 @@ async function repeat(scene: Scene, effect: OpenEffect, members: Member[]): Prom
     case 'deny':
     case 'repeat':
       return perform(scene, repeatReport(scene, effect.positions, kept));
-    case 'upload': {
-      const facts = { expiresAt: Number(kept['expiresAt']), last: kept['last'] === true };
-      return perform(scene, uploadOrder(scene, members, facts));
-    }
     case 'redeem': {
       const promocodes = await promocodesOf(scene, members);
       return perform(
@@ -96,6 +101,12 @@ async function repeat(scene: Scene, effect: OpenEffect, members: Member[]): Prom
     default:
       throw new Error(`An effect of kind ${effect.kind} is not recovered by a repeat`);
   }
+}
+
+function repeatUpload(scene: Scene, effect: OpenEffect, members: Member[]): Promise<Delivered> {
+  const { kept } = effect;
+  const facts = { expiresAt: Number(kept['expiresAt']), last: kept['last'] === true };
+  return sendRows(scene, uploadOrder(scene, members, facts));
 }
 
 function reasonOf(kept: unknown): RevocationReason {

@@ -30,11 +30,16 @@ export async function report(scene: Scene): Promise<Delivered> {
   const denied = judged.filter((customer) => customer.verdict === 'deny');
   for (const piece of cut(approved, maxPerCall)) {
     const room = maxPerCall - piece.length;
-    const told = [...piece, ...denied.splice(0, room)];
+    // In the batch's order, in which a repeat is rebuilt: the same body to the letter.
+    const told = [...piece, ...denied.splice(0, room)].sort(byPlace);
     const stopped = await tell(scene, 'approve', told);
     if (stopped) return stopped;
   }
   return undefined;
+}
+
+function byPlace(a: Customer, b: Customer): number {
+  return (a.members[0]?.position ?? 0) - (b.members[0]?.position ?? 0);
 }
 
 async function tell(scene: Scene, kind: EffectKind, told: Judged[]): Promise<Delivered> {

@@ -1,7 +1,7 @@
 import type { RevocationReason } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
-import { openEffects } from '../ledger/effects.ts';
+import { giveUpEffects, openEffects } from '../ledger/effects.ts';
 import { learnedSize } from '../ledger/tenants.ts';
 import { keyOf } from './allocate.ts';
 import { effectKey, type Order } from './effect.ts';
@@ -27,6 +27,11 @@ export async function revoke(scene: Scene, reason: RevocationReason): Promise<De
     refuse: () => undefined,
   });
   if (stopped) return stopped;
+  // What was taken back needs no answer any more; left open, it would be looked for again for ever.
+  await giveUpEffects(scene.pool, scene.campaign.ref, 'taken back', {
+    batch: scene.batch.number,
+    kinds: ['allocate'],
+  });
   await record(scene.pool, scene.batch, scene.batch.members.flatMap(dropRedemption(reason)));
   return undefined;
 }

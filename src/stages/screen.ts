@@ -3,7 +3,8 @@ import { noCode } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import { suppressed } from '../ledger/suppressions.ts';
-import { customersOf, readingOf } from './members.ts';
+import type { Screening } from '../world.ts';
+import { type Customer, customersOf, readingOf } from './members.ts';
 import type { Scene, Stop } from './scene.ts';
 
 /**
@@ -40,13 +41,19 @@ async function findDenied(scene: Scene, targeted: Member[]): Promise<Map<string,
   }
   for (const [id, reason] of await suppressed(pool, campaign.tenant, ids)) denied.set(id, reason);
   if (!world.platform.screening) return denied;
-  const asked = customers.filter((customer) => !denied.has(customer.customerId));
-  for (const piece of cut(asked, world.platform.maxItemsPerCall)) {
+  const open = customers.filter((customer) => !denied.has(customer.customerId));
+  for (const piece of cut(open, world.platform.maxItemsPerCall)) {
     const answer = await world.platform.screen(
-      { campaignId: campaign.campaignId, customers: piece },
+      { campaignId: campaign.campaignId, customers: piece.map(asked) },
       readingOf(scene),
     );
     for (const [id, reason] of answer) denied.set(id, reason);
   }
   return denied;
+}
+
+/** What the platform is asked of a customer: nothing of ours, and no code where there is none. */
+function asked(customer: Customer): Screening['customers'][number] {
+  const promoCodes = customer.promoCodes.filter((code) => code !== noCode);
+  return { customerId: customer.customerId, promoCodes };
 }

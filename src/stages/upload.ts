@@ -2,6 +2,7 @@ import { v5 as uuidV5 } from 'uuid';
 import { cut } from '../domain/batching.ts';
 import { Fault } from '../domain/fault.ts';
 import type { Member } from '../ledger/columns.ts';
+import { giveUpEffects } from '../ledger/effects.ts';
 import type { DataConnection } from '../world.ts';
 import { effectKey, type Order, perform } from './effect.ts';
 import { customersOf } from './members.ts';
@@ -27,17 +28,15 @@ export async function upload(scene: Scene): Promise<Delivered> {
   for (const [index, piece] of pieces.entries()) {
     const members = piece.flatMap((customer) => customer.members);
     const kept = { expiresAt: scene.campaign.expiresAt ?? 0, last: index === pieces.length - 1 };
-    const stopped = await sendRows(scene, connection, uploadOrder(scene, members, kept));
+    const stopped = await sendRows(scene, uploadOrder(scene, members, kept));
     if (stopped) return stopped;
   }
   return undefined;
 }
 
-async function sendRows(
-  scene: Scene,
-  connection: DataConnection,
-  order: Order<void>,
-): Promise<Delivered> {
+/** Sends rows for the first time, or again under the same key after a lost answer. */
+export async function sendRows(scene: Scene, order: Order<void>): Promise<Delivered> {
+  const connection = connectionOf(scene);
   try {
     const performed = await perform(scene, order);
     if (performed.ended === 'stopped') return performed.why;
@@ -49,6 +48,10 @@ async function sendRows(
       { campaign: scene.campaign.campaignId, batch: scene.batch.number, fault: error.message },
       'an upload to the data connection failed; the batch goes on without it',
     );
+    await giveUpEffects(scene.pool, scene.campaign.ref, error.message, {
+      batch: scene.batch.number,
+      kinds: ['upload'],
+    });
   }
   return undefined;
 }

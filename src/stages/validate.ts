@@ -3,6 +3,7 @@ import { record } from '../ledger/batches.ts';
 import { knownCode, rememberCode } from '../ledger/codes.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import type { OpenEffect } from '../ledger/effects.ts';
+import { learnedSize } from '../ledger/tenants.ts';
 import type { Promocode, Promotions, ValidationOutcome } from '../world.ts';
 import { effectKey, type Order } from './effect.ts';
 import { readingOf } from './members.ts';
@@ -18,6 +19,7 @@ export async function validate(scene: Scene): Promise<Delivered> {
   const screened = scene.batch.members.filter(
     (member) => member.state === 'screened' && member.promoCode !== noCode,
   );
+  const learned = await learnedSize(scene.pool, scene.campaign.tenant, 'promotions');
   for (const [code, members] of Map.groupBy(screened, (member) => member.promoCode)) {
     const promocode = await findPromocode(scene, code);
     if (!promocode) {
@@ -31,7 +33,7 @@ export async function validate(scene: Scene): Promise<Delivered> {
     const stopped = await deliver(scene, {
       farSide: 'promotions',
       members,
-      maxPerCall: promotions.maxCustomersPerCall,
+      maxPerCall: Math.min(promotions.maxCustomersPerCall, learned ?? Infinity),
       build: (piece) => validationOrder(scene, promocode, piece),
       refuse: (member, fault) => refused(member, `promotions_refused: ${fault.message}`),
     });

@@ -38,6 +38,7 @@ test('a variable that is set to nothing counts as not set', () => {
     databaseUrl: undefined,
     port: 8080,
     logLevel: 'info',
+    variables: {},
   });
 });
 

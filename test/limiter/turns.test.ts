@@ -233,6 +233,26 @@ test('what was taken while the abort came is handed over, so that it is not lost
   await expect(taken).resolves.toBe('begun');
 });
 
+test('an abort during an attempt that takes nothing rejects without another attempt', async () => {
+  const abort = new AbortController();
+  const turns = createTurns({ pool: time.pool });
+  let attempts = 0;
+  const given = turns.next(
+    limitOf(1, 100),
+    bulk,
+    async () => {
+      attempts += 1;
+      abort.abort('too late');
+      return { taken: false, retryInMs: 10 };
+    },
+    abort.signal,
+  );
+  const reason = given.catch((error: unknown) => error);
+  await time.until(() => attempts > 0, 100);
+  await expect(reason).resolves.toBe('too late');
+  expect(attempts).toBe(1);
+});
+
 test('an attempt that throws fails its own caller only', async () => {
   const turns = createTurns({ pool: time.pool });
   const limit = limitOf(1, 100);

@@ -168,38 +168,61 @@ create function clearance_name(value smallint) returns text language sql immutab
 create function redemption_name(value smallint) returns text language sql immutable parallel safe return
   (array['none', 'queued', 'told'])[value + 1];
 
--- The three facts of every assignment, with the changes not yet folded laid over: what counts read.
-create view fact as
+-- What the changes not yet folded say of each member of a batch: the last of each fact counts.
+create function laid_over(p_campaign int, p_batch int, p_folded bigint)
+  returns table (place int, state smallint, clearance smallint, redemption smallint, reason text)
+  language sql stable parallel safe
+begin atomic
+  select c.position,
+    (array_agg(c.value order by c.seq desc) filter (where c.fact = 'state'))[1],
+    (array_agg(c.value order by c.seq desc) filter (where c.fact = 'clearance'))[1],
+    (array_agg(c.value order by c.seq desc) filter (where c.fact = 'redemption'))[1],
+    (array_agg(c.reason order by c.seq desc) filter (where c.reason is not null))[1]
+  from change c where c.campaign = p_campaign and c.batch = p_batch and c.seq > p_folded
+  group by c.position;
+end;
+
+-- The changes that no bulk writer has folded into the arrays yet, the latest of each fact.
+create view unfolded as
 with latest as (
   select distinct on (c.campaign, c.batch, c.position, c.fact)
-    c.campaign, c.batch, c.position, c.fact, c.value
+    c.campaign, c.batch, c.position, c.fact, c.value, c.reason
   from change c join batch b on b.campaign = c.campaign and b.number = c.batch and c.seq > b.folded
   order by c.campaign, c.batch, c.position, c.fact, c.seq desc
-), laid as (
-  select campaign, batch, position,
-    max(value) filter (where fact = 'state') as state,
-    max(value) filter (where fact = 'clearance') as clearance,
-    max(value) filter (where fact = 'redemption') as redemption
-  from latest group by campaign, batch, position
 )
+select campaign, batch, position,
+  max(value) filter (where fact = 'state') as state,
+  max(value) filter (where fact = 'clearance') as clearance,
+  max(value) filter (where fact = 'redemption') as redemption,
+  max(reason) filter (where fact = 'state') as reason
+from latest group by campaign, batch, position;
+
+-- The three facts of every assignment as numbers: what counts read.
+create view fact as
 select b.campaign, b.number as batch, e.position::int as position,
-  coalesce(l.state, e.state) as state,
-  coalesce(l.clearance, e.clearance) as clearance,
-  coalesce(l.redemption, e.redemption) as redemption
+  coalesce(u.state, e.state) as state,
+  coalesce(u.clearance, e.clearance) as clearance,
+  coalesce(u.redemption, e.redemption) as redemption
 from batch b
 cross join lateral unnest(b.state, b.clearance, b.redemption)
   with ordinality as e(state, clearance, redemption, position)
-left join laid l on l.campaign = b.campaign and l.batch = b.number and l.position = e.position;
+left join unfolded u on u.campaign = b.campaign and u.batch = b.number and u.position = e.position;
 
--- Everything of every assignment, as plain rows: what reports and invariants read.
+-- Everything of every assignment, as plain rows: what reports and invariants read. The arrays are
+-- unnested side by side; joining them by position would compare each element with each other one.
 create view member as
-select f.campaign, f.batch, f.position, e.customer, c.codes[e.code] as code, e.action,
-  state_name(f.state) as state, clearance_name(f.clearance) as clearance,
-  redemption_name(f.redemption) as redemption, b.reasons[e.reason] as reason,
+select b.campaign, b.number as batch, e.position::int as position, e.customer,
+  c.codes[e.code] as code, e.action,
+  state_name(coalesce(u.state, e.state)) as state,
+  clearance_name(coalesce(u.clearance, e.clearance)) as clearance,
+  redemption_name(coalesce(u.redemption, e.redemption)) as redemption,
+  coalesce(u.reason, b.reasons[e.reason]) as reason,
   case when e.reward > 0 then b.rewards -> (e.reward - 1) end as rewards,
   e.unique_code, e.reference
 from batch b
 join campaign c on c.ref = b.campaign
-cross join lateral unnest(b.customers, b.code, b.action, b.reason, b.reward, b.unique_code, b.reference)
-  with ordinality as e(customer, code, action, reason, reward, unique_code, reference, position)
-join fact f on f.campaign = b.campaign and f.batch = b.number and f.position = e.position;
+cross join lateral unnest(b.customers, b.code, b.action, b.state, b.clearance, b.redemption,
+    b.reason, b.reward, b.unique_code, b.reference)
+  with ordinality as e(customer, code, action, state, clearance, redemption, reason, reward,
+    unique_code, reference, position)
+left join unfolded u on u.campaign = b.campaign and u.batch = b.number and u.position = e.position;

@@ -15,7 +15,7 @@ create table effect (
   attempts int not null default 1,
   begun timestamptz not null,
   alive_until timestamptz not null,
-  -- Null while unanswered; not_sent may be begun again under the same key.
+  -- Null while unanswered; not_sent and refused may be begun again under the same key.
   outcome text check (outcome in ('done', 'refused', 'not_sent', 'given_up')),
   answered timestamptz,
   detail text,
@@ -100,7 +100,8 @@ begin
   v_now := clock_timestamp();
   if v_found.id is not null then
     effect := v_found.id;
-    if v_found.outcome in ('done', 'refused', 'given_up') then
+    -- What was refused did nothing: whoever died before halving it, or was told to wait, asks again.
+    if v_found.outcome in ('done', 'given_up') then
       verdict := 'done'; return;
     end if;
     -- A body that was never sent may be built anew; one that may have arrived is that body for ever.

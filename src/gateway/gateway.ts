@@ -1,0 +1,57 @@
+import type { TenantSettings } from '../domain/tenant.ts';
+import type { Inbox } from '../ledger/inbox.ts';
+import type { Starts } from '../starts.ts';
+import type { Log } from '../world.ts';
+import type { ApiDeps } from './api/api.ts';
+import { createApp } from './app.ts';
+import type { HealthDeps } from './health.ts';
+import { startRelay } from './relay.ts';
+
+export interface GatewayDeps extends HealthDeps {
+  inbox: Inbox;
+  starts: Pick<Starts, 'startCampaign' | 'signalCampaign' | 'startCancellation' | 'kickSettlement'>;
+  tenants: ReadonlyMap<string, TenantSettings>;
+  operatorKeys: ApiDeps['operatorKeys'];
+  operations: ApiDeps['operations'];
+  metrics: HealthDeps['metrics'] & { countHook(tenant: string, status: number): void };
+  log: Log;
+}
+
+export interface Gateway {
+  url: string;
+  /** Answers what has arrived, then closes; a row that is being relayed is brought to its end. */
+  stop(): Promise<void>;
+}
+
+/** Opens the doors and starts the relay. Port 0 takes any free one. Rejects where the port is taken. */
+export async function startGateway(
+  deps: GatewayDeps,
+  listen: { host: string; port: number },
+): Promise<Gateway> {
+  const relay = startRelay(deps);
+  try {
+    const app = await createApp({
+      ...deps,
+      wakeRelay: relay.wake,
+      countHook: deps.metrics.countHook,
+    });
+    const url = await app.listen(listen);
+    deps.log.info({ url }, 'the gateway listens');
+    return {
+      url,
+      async stop() {
+        await app.close();
+        await relay.stop();
+      },
+    };
+  } catch (error) {
+    await relay.stop();
+    throw clearer(error, listen);
+  }
+}
+
+function clearer(error: unknown, { host, port }: { host: string; port: number }): unknown {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) return error;
+  const message = `The port ${port} of ${host} is taken: choose another with PROMOFLOW_PORT.`;
+  return new Error(message, { cause: error });
+}

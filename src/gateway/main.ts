@@ -1,0 +1,17 @@
+import { readEnvironment } from '../config/environment.ts';
+import { loadConfig } from '../config/load.ts';
+import { migrate } from '../ledger/migrate.ts';
+import { createLog } from '../log.ts';
+import { addressesOf, runUntilSignal, wire } from '../wiring.ts';
+import { startGateway } from './gateway.ts';
+
+await runUntilSignal(async (onStop) => {
+  const environment = readEnvironment();
+  const config = loadConfig(environment);
+  const addresses = addressesOf(environment);
+  await migrate(addresses.databaseUrl);
+  const wired = wire(config, addresses, createLog(environment.logLevel));
+  onStop(wired.stop);
+  const gateway = await startGateway(wired, environment);
+  onStop(gateway.stop);
+});

@@ -1,0 +1,139 @@
+import { loadClientConnectConfig } from '@temporalio/envconfig';
+import type { NativeConnectionOptions } from '@temporalio/worker';
+import { createWorld } from './adapters/world.ts';
+import type { Environment } from './config/environment.ts';
+import type { Config } from './config/load.ts';
+import { ConfigError } from './config/mistakes.ts';
+import { createInbox } from './ledger/inbox.ts';
+import { createPool } from './ledger/pool.ts';
+import { ledgerMissing } from './ledger/readiness.ts';
+import { haltTenant } from './ledger/tenants.ts';
+import { createTurns } from './limiter/turns.ts';
+import { createMetrics } from './metrics.ts';
+import { createCampaigns } from './operations/campaigns.ts';
+import { createCustomers } from './operations/customers.ts';
+import { createTenants } from './operations/tenants.ts';
+import { createStarts } from './starts.ts';
+import { searchAttributeKeys } from './workflows/ids.ts';
+import type { Log } from './world.ts';
+
+export interface Temporal {
+  connectionOptions: NativeConnectionOptions;
+  namespace: string;
+  /** Where its Web UI is, when we started the server. */
+  webUi?: string;
+}
+
+export interface Addresses {
+  databaseUrl: string;
+  temporal: Temporal;
+}
+
+export type Wired = ReturnType<typeof wire>;
+
+/** Joins all parts of one process. Opens no connection: the first use does. */
+export function wire(config: Config, addresses: Addresses, log: Log) {
+  const { databaseUrl, temporal } = addresses;
+  const pool = createPool(databaseUrl);
+  const starts = createStarts(temporal, log);
+  const turns = createTurns({ pool });
+  const tenants = new Map(config.tenants.map((settings) => [settings.tenant, settings]));
+  const worlds = new Map(
+    config.tenants.map((settings) => {
+      const { tenant } = settings;
+      const world = createWorld(settings, {
+        turn: turns.turn,
+        async onUnauthorized(farSide, message) {
+          if (!(await haltTenant(pool, tenant, farSide, message))) return;
+          log.error({ alert: true, tenant, farSide, message }, 'a far side does not know our key');
+          starts.kickSettlement(tenant);
+        },
+      });
+      return [tenant, world];
+    }),
+  );
+  return {
+    pool,
+    starts,
+    turns,
+    tenants,
+    worlds,
+    log,
+    temporal,
+    operatorKeys: config.operatorKeys,
+    inbox: createInbox(pool),
+    operations: {
+      tenants: createTenants(pool),
+      campaigns: createCampaigns(pool),
+      customers: createCustomers(pool),
+    },
+    metrics: createMetrics(),
+    ledgerMissing: () => ledgerMissing(pool),
+    temporalMissing: () => starts.missing(),
+    kickSettlement: (tenant: string) => starts.kickSettlement(tenant),
+    /** Lets go of the ledger and of Temporal; the doors and the worker have been stopped before. */
+    async stop(): Promise<void> {
+      await starts.stop();
+      await pool.end();
+    },
+  };
+}
+
+/** How to reach Temporal by the environment: address, namespace, key, TLS, or a profile's file. */
+export function temporalOf({ variables, temporalNamespace }: Environment): Temporal {
+  const overrideEnvVars = Object.fromEntries(
+    Object.entries(variables).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value]],
+    ),
+  );
+  const { connectionOptions, namespace } = loadClientConnectConfig({ overrideEnvVars });
+  return { connectionOptions, namespace: namespace ?? temporalNamespace };
+}
+
+/** The addresses of a gateway or worker that runs apart: its servers are there already. */
+export function addressesOf(environment: Environment): Addresses {
+  const { databaseUrl } = environment;
+  if (databaseUrl === undefined) {
+    const message = 'is not set; `npm start` brings a database of its own, the parts apart do not';
+    throw new ConfigError([{ path: 'DATABASE_URL', message }]);
+  }
+  return { databaseUrl, temporal: temporalOf(environment) };
+}
+
+/** The search attributes as the dev server is told of them: `PromoflowTenant=Keyword`. */
+export const searchAttributePairs = Object.values(searchAttributeKeys).map(
+  ({ name, type }) => `${name}=${type.charAt(0)}${type.slice(1).toLowerCase()}`,
+);
+
+/** Everything must be over in 25 s; what is left then is ended by our own end. */
+const stopBoundMs = 22_000;
+
+/**
+ * Runs a process until a signal: `start` registers how each part it started is stopped, and they are
+ * stopped in reverse. A mistake in the configuration exits 2, any other failure 1, in one clear text.
+ */
+export async function runUntilSignal(
+  start: (onStop: (stop: () => Promise<void>) => void) => Promise<void>,
+): Promise<void> {
+  const stops: (() => Promise<void>)[] = [];
+  async function stopAll(): Promise<void> {
+    for (const stop of stops.splice(0).reverse()) await stop().catch(report);
+  }
+  const ended = Promise.withResolvers<number>();
+  const onSignal = () => {
+    setTimeout(() => process.exit(1), stopBoundMs).unref();
+    ended.resolve(0);
+  };
+  process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
+  start((stop) => stops.push(stop)).catch((error) => {
+    report(error);
+    ended.resolve(error instanceof ConfigError ? 2 : 1);
+  });
+  const code = await ended.promise;
+  await stopAll();
+  process.exit(code);
+}
+
+function report(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? error.message || error.stack : error}\n`);
+}

@@ -1,0 +1,103 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  type Causes,
+  isFinal,
+  isHeld,
+  type State,
+  states,
+  transition,
+  transitions,
+} from '../../src/domain/assignment.ts';
+
+/** Every move of a fact that its table allows. */
+function movesOf(causes: Record<string, Partial<Record<string, string>>>) {
+  return Object.entries(causes).flatMap(([cause, moves]) =>
+    Object.entries(moves).map(([from, to]) => ({ cause, from, to })),
+  );
+}
+
+const causes: Causes['state'][] = [
+  'passed',
+  'cleared',
+  'screened_out',
+  'rewarded',
+  'refused',
+  'allocated',
+  'declined',
+  'lapsed',
+  'reopened',
+  'reopened_rewarded',
+  'used',
+  'expired',
+  'revoked',
+];
+
+function after(history: readonly Causes['state'][], from: State = 'targeted'): State {
+  return history.reduce((state, cause) => transition('state', state, cause) ?? state, from);
+}
+
+test('the list of causes that the properties draw from is whole', () => {
+  expect([...causes].sort()).toEqual(Object.keys(transitions.state).sort());
+});
+
+test('nothing leaves revoked, used or expired', () => {
+  for (const end of ['revoked', 'used', 'expired'] as const) {
+    expect(causes.map((cause) => transition('state', end, cause))).toEqual(
+      causes.map(() => undefined),
+    );
+  }
+});
+
+test('only the opening of a new epoch leads out of lapsed into something a stage takes up', () => {
+  const out = movesOf(transitions.state).filter(
+    ({ from, to }) => isFinalName(from) && to !== undefined && !isFinalName(to),
+  );
+  expect(out.map(({ cause, from }) => `${from} by ${cause}`)).toEqual([
+    'lapsed by reopened',
+    'lapsed by reopened_rewarded',
+  ]);
+});
+
+function isFinalName(name: string): boolean {
+  const state = states.find((known) => known === name);
+  if (!state) throw new Error(`${name} is not a state`);
+  return isFinal(state);
+}
+
+test('an assignment is allocated only after it was screened', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...causes)), (history) => {
+      if (after(history) === 'allocated') expect(history).toContain('passed');
+    }),
+  );
+});
+
+test('the same cause twice is the same as once', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.constantFrom(...causes)),
+      fc.constantFrom(...causes),
+      (history, cause) => {
+        expect(after([...history, cause, cause])).toBe(after([...history, cause]));
+      },
+    ),
+  );
+});
+
+test('everything that may hide an allocation can be taken back', () => {
+  const hiding: State[] = ['screened', 'validated', 'allocated', 'lapsed'];
+  expect(hiding.map((state) => transition('state', state, 'revoked'))).toEqual(
+    hiding.map(() => 'revoked'),
+  );
+});
+
+test('what was used, refused or declined is not taken back', () => {
+  for (const state of ['used', 'refused', 'declined', 'screened_out', 'cleared'] as const) {
+    expect(transition('state', state, 'revoked')).toBeUndefined();
+  }
+});
+
+test('what is held is final', () => {
+  expect(states.filter((state) => isHeld(state) && !isFinal(state))).toEqual([]);
+});

@@ -1,0 +1,161 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
+import { settingsOf, tenantFile } from '../../src/config/tenants.ts';
+import type { TenantSettings } from '../../src/domain/tenant.ts';
+import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import { createInbox } from '../../src/ledger/inbox.ts';
+import { createPool } from '../../src/ledger/pool.ts';
+import { ledgerMissing } from '../../src/ledger/readiness.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { createCampaigns } from '../../src/operations/campaigns.ts';
+import { createCustomers } from '../../src/operations/customers.ts';
+import { createTenants } from '../../src/operations/tenants.ts';
+import type { Starts } from '../../src/starts.ts';
+import { createDatabase } from '../database.ts';
+
+export const token = 'a-token-of-acme';
+export const operatorKey = 'key-of-an-operator';
+
+/** One line of the log, with its message. */
+export interface Line {
+  level: 'info' | 'warn' | 'error';
+  message: string;
+  facts: Record<string, unknown>;
+}
+
+/** What the gateway asked of Temporal, in its order. */
+export type Asked = { what: 'campaign' | 'signal' | 'cancellation' | 'settlement'; of: unknown };
+
+export interface Doors {
+  url: string;
+  pool: pg.Pool;
+  asked: Asked[];
+  lines: Line[];
+  /** Every further start fails, as with Temporal away. */
+  loseTemporal(): void;
+  post(
+    path: string,
+    body: string | Uint8Array,
+    headers?: Record<string, string>,
+  ): Promise<Response>;
+  hook(body: unknown): Promise<Response>;
+  read(path: string): Promise<Response>;
+  close(): Promise<void>;
+}
+
+export function acme(overrides: Record<string, unknown> = {}): TenantSettings {
+  const file = tenantFile.parse({
+    tenants: {
+      acme: {
+        timeZone: 'Europe/Malta',
+        webhookToken: token,
+        optimove: { baseUrl: 'http://127.0.0.1:9', apiKey: 'k' },
+        platform: { baseUrl: 'http://127.0.0.1:9', secret: 'whsec_c2VjcmV0c2VjcmV0' },
+        ...overrides,
+      },
+    },
+  });
+  const section = file.tenants['acme'];
+  if (!section) throw new Error('The tenant got lost');
+  return settingsOf('acme', section);
+}
+
+/** A gateway on a port of its own, a ledger of its own, and a Temporal that only takes notes. */
+export async function openDoors(
+  options: { settings?: TenantSettings; withoutLedger?: boolean } = {},
+): Promise<Doors> {
+  const database = options.withoutLedger ? undefined : await createDatabase();
+  // Port 9 (discard) has no listener: a ledger that is away.
+  const pool = createPool(database?.url ?? 'postgres://nobody@127.0.0.1:9/nothing', 5);
+  const asked: Asked[] = [];
+  const lines: Line[] = [];
+  let isAway = false;
+  const note = async (what: Asked['what'], of: unknown): Promise<void> => {
+    if (isAway) throw new Error('Temporal is away');
+    asked.push({ what, of });
+  };
+  const starts: Pick<
+    Starts,
+    'startCampaign' | 'signalCampaign' | 'startCancellation' | 'kickSettlement'
+  > = {
+    startCampaign: (id, facts) => note('campaign', { ...id, ...facts }),
+    signalCampaign: (id) => note('signal', id),
+    startCancellation: (id) => note('cancellation', id),
+    kickSettlement: (tenant) => void note('settlement', tenant),
+  };
+  const write = (level: Line['level']) => (facts: Record<string, unknown>, message: string) => {
+    lines.push({ level, message, facts });
+  };
+  const gateway: Gateway = await startGateway(
+    {
+      inbox: createInbox(pool),
+      starts,
+      tenants: new Map([['acme', options.settings ?? acme()]]),
+      operatorKeys: [{ name: 'ops', key: operatorKey, role: 'read' }],
+      operations: {
+        tenants: createTenants(pool),
+        campaigns: createCampaigns(pool),
+        customers: createCustomers(pool),
+      },
+      metrics: createMetrics(),
+      ledgerMissing: () => ledgerMissing(pool),
+      temporalMissing: async () => (isAway ? 'Temporal does not answer' : undefined),
+      log: { info: write('info'), warn: write('warn'), error: write('error') },
+    },
+    { host: '127.0.0.1', port: 0 },
+  );
+  const post: Doors['post'] = (path, body, headers = {}) =>
+    fetch(`${gateway.url}${path}`, { method: 'POST', body: Buffer.from(body), headers });
+  return {
+    url: gateway.url,
+    pool,
+    asked,
+    lines,
+    loseTemporal: () => {
+      isAway = true;
+    },
+    post,
+    hook: (body) => post(`/hooks/acme/${token}`, JSON.stringify(body)),
+    read: (path) =>
+      fetch(`${gateway.url}${path}`, { headers: { authorization: `Bearer ${operatorKey}` } }),
+    async close() {
+      await gateway.stop();
+      await pool.end();
+      await database?.drop();
+    },
+  };
+}
+
+export function campaignId(): string {
+  return `c-${randomUUID()}`;
+}
+
+/** `YYYY-MM-DD HH:MM:SS` in the tenant's zone, some minutes from now. */
+export function localTime(minutesFromNow: number): string {
+  const parts = new Intl.DateTimeFormat('sv-SE', {
+    timeZone: 'Europe/Malta',
+    dateStyle: 'short',
+    timeStyle: 'medium',
+  });
+  return parts.format(Date.now() + minutesFromNow * 60_000);
+}
+
+export function eventFive(id: string, minutesFromNow = 60): Record<string, unknown> {
+  return {
+    EventTypeID: 5,
+    TimeStamp: localTime(0),
+    CampaignID: id,
+    CampaignDuration: 7,
+    ClearanceRequiredBy: localTime(minutesFromNow),
+  };
+}
+
+/** Waits for a condition; fails when the bound has passed first. */
+export async function eventually(condition: () => boolean | Promise<boolean>): Promise<void> {
+  const end = performance.now() + 10_000;
+  while (!(await condition())) {
+    if (performance.now() > end) throw new Error('what was waited for did not happen in 10 s');
+    await delay(10);
+  }
+}

@@ -1,0 +1,232 @@
+import fc from 'fast-check';
+import type pg from 'pg';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import {
+  type Causes,
+  type Fact,
+  type Facts,
+  transition,
+  transitions,
+} from '../../src/domain/assignment.ts';
+import type { Reward } from '../../src/domain/words.ts';
+import { countCampaign } from '../../src/ledger/campaigns.ts';
+import { appendChange, type Happening, readBatch, writeBatch } from '../../src/ledger/columns.ts';
+import { transaction } from '../../src/ledger/pool.ts';
+import { openLedger, row, runningCampaign, type TestLedger } from './ledger.ts';
+
+let ledger: TestLedger;
+beforeAll(async () => {
+  ledger = await openLedger(4);
+});
+afterAll(() => ledger.close());
+
+const size = 6;
+
+/** The naive model: one plain row a member. */
+interface Row extends Facts {
+  reason: string | null;
+  rewards: Reward[];
+  reference: string | null;
+}
+
+type Step =
+  | { act: 'write'; happenings: Happening[] }
+  | { act: 'append'; position: number; change: Change }
+  | { act: 'read' };
+
+type Change = { [F in Fact]: { fact: F; cause: Causes[F]; reason?: string } }[Fact];
+
+function causesOf<T extends string>(moves: Record<T, unknown>): T[] {
+  const list: T[] = [];
+  for (const cause in moves) list.push(cause);
+  return list;
+}
+
+const state = fc.constantFrom(...causesOf(transitions.state));
+const clearance = fc.constantFrom(...causesOf(transitions.clearance));
+const redemption = fc.constantFrom(...causesOf(transitions.redemption));
+const position = fc.integer({ min: 1, max: size });
+const text = fc.constantFrom('', 'a', 'NULL', '{"x",\\}', "it's", 'two\nlines', 'ü');
+const maybe = { requiredKeys: [] };
+const reward: fc.Arbitrary<Reward> = fc
+  .record(
+    { rewardTypeId: fc.constantFrom('spins', 'cash'), value: fc.constantFrom(1, 2.5), code: text },
+    {
+      requiredKeys: ['rewardTypeId', 'value'],
+    },
+  )
+  .filter(({ code }) => code !== 'two\nlines');
+const happening: fc.Arbitrary<Happening> = fc
+  .tuple(
+    position,
+    fc.record({ state, clearance, redemption, reason: text, reference: text }, maybe),
+    fc.option(fc.array(reward, { maxLength: 2 }), { nil: undefined }),
+  )
+  .map(([at, facts, rewards]) => ({ position: at, ...facts, ...(rewards && { rewards }) }));
+const change: fc.Arbitrary<Change> = fc.oneof(
+  fc.record(
+    { fact: fc.constant('state' as const), cause: state, reason: text },
+    { requiredKeys: ['fact', 'cause'] },
+  ),
+  fc.record({ fact: fc.constant('clearance' as const), cause: clearance }),
+  fc.record({ fact: fc.constant('redemption' as const), cause: redemption }),
+);
+const step: fc.Arbitrary<Step> = fc.oneof(
+  fc.record({
+    act: fc.constant('write' as const),
+    happenings: fc.array(happening, { maxLength: 8 }),
+  }),
+  fc.record({ act: fc.constant('append' as const), position, change }),
+  fc.constant({ act: 'read' as const }),
+);
+
+function move<F extends Fact>(
+  row: Facts,
+  fact: F,
+  cause: Causes[F] | undefined,
+): boolean | undefined {
+  if (cause === undefined) return undefined;
+  const to = transition(fact, row[fact], cause);
+  if (to === undefined) return false;
+  Object.assign(row, { [fact]: to });
+  return true;
+}
+
+/** A forbidden state takes everything that came with it along; else each fact moves for itself. */
+function happen(row: Row, one: Happening): boolean {
+  const moved = [move(row, 'state', one.state)];
+  if (moved[0] === false) return false;
+  moved.push(move(row, 'clearance', one.clearance), move(row, 'redemption', one.redemption));
+  if (!moved.includes(true)) return false;
+  row.reason = one.reason ?? row.reason;
+  row.rewards = one.rewards ?? row.rewards;
+  row.reference = one.reference ?? row.reference;
+  return true;
+}
+
+async function act(pool: pg.Pool, ref: number, model: Row[], one: Step): Promise<void> {
+  const at = (place: number): Row => {
+    const found = model[place - 1];
+    if (!found) throw new Error('the model has every member');
+    return found;
+  };
+  if (one.act === 'write') {
+    const wrote = await transaction(pool, (connection) =>
+      writeBatch(connection, ref, 1, one.happenings),
+    );
+    expect(wrote).toBe(one.happenings.filter((each) => happen(at(each.position), each)).length);
+  } else if (one.act === 'append') {
+    const { change: asked } = one;
+    const appended = await transaction(pool, (connection) =>
+      appendChange(connection, { campaign: ref, batch: 1, position: one.position }, asked),
+    );
+    const row = at(one.position);
+    const moved = move(row, asked.fact, asked.cause);
+    if (moved) row.reason = asked.reason ?? row.reason;
+    expect(appended).toBe(moved);
+  }
+}
+
+/** Rewards of equal shape share one place; the unique codes stand in a column of their own. */
+function codesOf(rewards: Reward[]): string | null {
+  const codes = rewards.flatMap(({ code }) => code ?? []);
+  return codes.length > 0 ? codes.join('\n') : null;
+}
+
+async function compare(pool: pg.Pool, ref: number, model: Row[]): Promise<void> {
+  const batch = await readBatch(pool, ref, 1);
+  expect(
+    batch?.members.map((member) => ({
+      state: member.state,
+      clearance: member.clearance,
+      redemption: member.redemption,
+      reason: member.reason ?? null,
+      rewards: member.rewards,
+    })),
+  ).toEqual(model.map(({ reference: _, ...rest }) => rest));
+  const viewed = await pool.query(
+    `select state, clearance, redemption, reason, unique_code, reference from member
+     where campaign = $1 order by position`,
+    [ref],
+  );
+  expect(viewed.rows).toEqual(
+    model.map(({ rewards, ...rest }) => ({ ...rest, unique_code: codesOf(rewards) })),
+  );
+}
+
+test('bulk writes and single changes in any order leave what plain rows would hold', async () => {
+  const { pool } = ledger;
+  await fc.assert(
+    fc.asyncProperty(fc.array(step, { maxLength: 10 }), async (steps) => {
+      const customers = Array.from({ length: size }, (_, index) => row(`c${index}`, 'X'));
+      const { ref } = await runningCampaign(pool, customers);
+      const model = customers.map(
+        (): Row => ({
+          ...{ state: 'targeted', clearance: 'none', redemption: 'none' },
+          ...{ reason: null, rewards: [], reference: null },
+        }),
+      );
+      for (const one of steps) {
+        await act(pool, ref, model, one);
+        await compare(pool, ref, model);
+      }
+    }),
+    { numRuns: 60 },
+  );
+});
+
+test('a change that the transitions forbid is not appended, nor is one of an unknown batch', async () => {
+  const { pool } = ledger;
+  const { ref } = await runningCampaign(pool, [row('a', 'X')]);
+  const change = { fact: 'state', cause: 'used' } as const;
+  for (const batch of [1, 2]) {
+    const place = { campaign: ref, batch, position: 1 };
+    const appended = await transaction(pool, (connection) =>
+      appendChange(connection, place, change),
+    );
+    expect(appended).toBe(false);
+  }
+});
+
+test('a reader learns the number of the last change it has seen, folded or not', async () => {
+  const { pool } = ledger;
+  const { ref } = await runningCampaign(pool, [row('a', 'X')]);
+  expect((await readBatch(pool, ref, 1))?.change).toBe(0);
+  const place = { campaign: ref, batch: 1, position: 1 };
+  await transaction(pool, (connection) =>
+    appendChange(connection, place, { fact: 'state', cause: 'passed' }),
+  );
+  const seen = (await readBatch(pool, ref, 1))?.change;
+  expect(seen).toBeGreaterThan(0);
+  await transaction(pool, (connection) =>
+    writeBatch(connection, ref, 1, [{ position: 1, state: 'rewarded' }]),
+  );
+  expect((await readBatch(pool, ref, 1))?.change).toBe(seen);
+});
+
+test('counts lay the changes over the arrays, and count a customer of several codes once', async () => {
+  const { pool } = ledger;
+  const { ref } = await runningCampaign(pool, [row('a', 'X', 'Y'), row('b', 'X'), row('c', 'X')]);
+  await transaction(pool, async (connection) => {
+    const told = [1, 2, 3].map((place) => ({ position: place, clearance: 'told_true' as const }));
+    await writeBatch(connection, ref, 1, told);
+    await appendChange(
+      connection,
+      { campaign: ref, batch: 1, position: 3 },
+      { fact: 'clearance', cause: 'told_false' },
+    );
+    await appendChange(
+      connection,
+      { campaign: ref, batch: 1, position: 4 },
+      { fact: 'state', cause: 'screened_out' },
+    );
+  });
+  expect(await countCampaign(pool, ref)).toEqual({
+    audience: 3,
+    states: { targeted: 3, screened_out: 1 },
+    approvedCustomers: 1,
+    deniedCustomers: 1,
+    unknownCustomers: 0,
+    redemptions: { none: 4 },
+  });
+});

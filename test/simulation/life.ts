@@ -1,0 +1,135 @@
+import { instantsOf } from '../../src/domain/campaign.ts';
+import { workflowId } from '../../src/workflows/ids.ts';
+import { campaignChanged, kick } from '../../src/workflows/messages.ts';
+import { createFakeLedger } from '../time/fake-ledger.ts';
+import type { CallFate } from '../time/fake-stages.ts';
+import { createHarness } from './harness.ts';
+import { createTimeline } from './timeline.ts';
+import type { WorkflowHost } from './vm.ts';
+
+const id = { tenant: 'acme', campaignId: '77' };
+const minuteMs = 60_000;
+const begin = Date.UTC(2030, 0, 1);
+/** By then every deadline that a seed can set is over, and the last debt is paid. */
+const horizonMs = 60 * minuteMs;
+
+const happenings = [
+  'hold',
+  'release',
+  'reschedule',
+  'repeat event 5',
+  'event 4',
+  'terminate',
+  'halt',
+  'mend',
+] as const;
+type Happening = (typeof happenings)[number];
+
+/**
+ * One life of a campaign, decided by its seed: how big it is, which calls go wrong, and what happens
+ * when. Returns everything that an invariant may ask about, after the last debt is paid and, again,
+ * after the rewards have ended.
+ */
+export async function liveCampaign(host: WorkflowHost, seed: number) {
+  const random = createRandom(seed);
+  const upTo = (most: number): number => Math.floor(random() * (most + 1));
+  const timeline = createTimeline(begin);
+  const troubled = random() * 0.3;
+  const ledger = createFakeLedger({
+    clock: { now: async () => timeline.now(), pass: timeline.pass },
+    fate: () => fateFrom(random() < troubled ? upTo(2) : 3),
+    // A report that begins before its last instant has one second to arrive.
+    wireMs: () => upTo(900),
+  });
+  const { activities } = ledger;
+  const harness = createHarness(host, { timeline, activities, longestRun: 10 + upTo(200) });
+  const story: string[] = [];
+
+  ledger.ensure(id, {
+    customers: upTo(20),
+    batchSize: 3 + upTo(4),
+    emptyReadings: upTo(1) * upTo(9),
+    lanes: 1 + upTo(2),
+  });
+  happenAt(0, 'event 5', () => announce(minuteMs + upTo(20 * minuteMs)));
+  for (let count = upTo(5); count > 0; count -= 1) {
+    const what = happenings[upTo(happenings.length - 1)] ?? 'hold';
+    happenAt(upTo(25 * minuteMs), what, () => happen(what));
+  }
+  // The relay tells settlement of open debts each minute.
+  for (let at = minuteMs; at < horizonMs; at += minuteMs) timeline.at(begin + at, settle);
+  happenAt(40 * minuteMs, 'mend', () => happen('mend'));
+
+  function happenAt(atMs: number, what: string, act: () => void): void {
+    timeline.at(begin + atMs, () => {
+      story.push(`${atMs} ms: ${what}`);
+      act();
+    });
+  }
+
+  function announce(inMs: number): void {
+    const now = timeline.now();
+    const instants = instantsOf(now + inMs, { clearanceMarginMs: 30_000 });
+    ledger.announce(id, { announcedAt: now, durationDays: 7, instants, problem: undefined });
+    harness.signal(workflowId.campaign(id), campaignChanged.name);
+    void harness.start('campaign', workflowId.campaign(id), id);
+  }
+
+  function settle(): void {
+    const settlement = workflowId.settlement(id.tenant);
+    if (!harness.signal(settlement, kick.name)) {
+      void harness.start('settlement', settlement, { tenant: id.tenant });
+    }
+  }
+
+  function happen(what: Happening): void {
+    const campaign = ledger.ensure(id);
+    const tenant = ledger.tenantOf(id.tenant);
+    switch (what) {
+      case 'hold':
+        campaign.held ??= 'a person';
+        break;
+      case 'release':
+        campaign.held = undefined;
+        break;
+      case 'reschedule':
+        return announce(upTo(10 * minuteMs));
+      case 'repeat event 5':
+        return void harness.start('campaign', workflowId.campaign(id), id);
+      case 'event 4':
+        ledger.fence(id, timeline.now());
+        return void harness.start('cancellation', workflowId.cancellation(id), id);
+      case 'terminate':
+        return void harness.terminate(workflowId.campaign(id));
+      case 'halt':
+        tenant.halted = true;
+        tenant.keyMended = false;
+        break;
+      case 'mend':
+        tenant.keyMended = true;
+    }
+    harness.signal(workflowId.campaign(id), campaignChanged.name);
+  }
+
+  const isOver = (): boolean =>
+    timeline.now() >= begin + horizonMs &&
+    harness.runningIds().every((running) => running.includes('/expiry/'));
+
+  return { ledger, harness, story, isOver, campaign: ledger.ensure(id), timeline };
+}
+
+function fateFrom(drawn: number): CallFate {
+  const fates: CallFate[] = ['lost', 'killed', 'not_sent'];
+  return fates[drawn] ?? 'answered';
+}
+
+/** Mulberry32: small, quick, and the same everywhere. */
+function createRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
