@@ -33,6 +33,42 @@ export interface Slot {
   pause(forMs: number): Promise<void>;
 }
 
+/** What the limiter is asked with, alone or inside the statement that begins an effect. */
+export interface SlotRequest {
+  bucket: string;
+  requests: number;
+  windowMs: number;
+  spaced: boolean;
+  /** The process that asks; a uuid. */
+  process: string;
+  class: Rank['class'];
+  /** Epoch milliseconds; Infinity where there is none. */
+  deadline: number;
+  stage: number;
+}
+
+/** What an attempt to take a slot came to. */
+export type Taken<T> = { taken: true; value: T } | { taken: false; retryInMs: number };
+
+/** The limiter, as whoever begins effects sees it. */
+export interface Turns {
+  /**
+   * Waits for a turn and takes it with `take`, whose statement asks the limiter with the request it is
+   * handed. Where there is no limit, `take` is called at once and without a request. Rejects with what
+   * `take` throws, or with the signal's reason; what a `take` under way took is handed over all the same.
+   */
+  next<T>(
+    limit: RateLimit | undefined,
+    rank: Rank,
+    take: (slot: SlotRequest | undefined) => Promise<Taken<T>>,
+    signal: AbortSignal,
+  ): Promise<T>;
+  /** The far side answered 429 all the same: every process pauses. */
+  pause(limit: RateLimit, forMs: number): Promise<void>;
+  /** A turn of a call that only reads: its slot is taken by a statement of its own. */
+  turn: Turn;
+}
+
 /** Good for one request, begun before this reading of the process's own clock (`performance.now()`). */
 export interface Permit {
   until: number;

@@ -105,6 +105,8 @@ export function campaignActivities(house: Activated) {
       const { redemptions: _, ...counts } = await countCampaign(pool, ref);
       const summary = { reason, ...counts };
       await closeCampaign(pool, ref, summary);
+      // Its redemptions need not give way to it any longer.
+      house.kickSettlement((await campaignOf(pool, ref)).tenant);
       return summary;
     },
   };

@@ -1,9 +1,10 @@
+import { sliceBatches } from '../domain/batching.ts';
 import type { EffectKind } from '../domain/effect.ts';
 import { Fault } from '../domain/fault.ts';
 import type { FarSide } from '../domain/words.ts';
 import { heldBatches } from '../ledger/batches.ts';
 import { findCampaign } from '../ledger/campaigns.ts';
-import { clearRedemptionsDue, redemptionsDue } from '../ledger/redemptions.ts';
+import { clearRedemptionsDue, queuedBatches } from '../ledger/redemptions.ts';
 import { haltOf, resumeTenant } from '../ledger/tenants.ts';
 import { type Debt, openCampaignIds, unsettledBatches } from '../ledger/unsettled.ts';
 import { redeem } from '../stages/redeem.ts';
@@ -17,7 +18,9 @@ import { watched } from './watch.ts';
 export interface Debts {
   /** Batches with an effect whose answer was lost and that no other story is working on. */
   unknown: Debt[];
+  /** Batches whose redemptions may be told now, and for how long to wait for others; null: none. */
   redemptions: Debt[];
+  redemptionsWaitMs: number | null;
   /** Campaigns that a run should be working on; most of them have one. */
   open: string[];
   halted: boolean;
@@ -38,9 +41,15 @@ export function upkeepActivities(house: Activated) {
   const { pool, log } = house;
   return {
     async debts({ tenant }: { tenant: string }): Promise<Debts> {
+      const queued = await queuedBatches(pool, tenant);
       return {
         unknown: await unsettledBatches(pool, tenant),
-        redemptions: await redemptionsDue(pool, tenant),
+        redemptions: queued
+          .filter(({ waitMs }) => waitMs === 0)
+          .map(({ campaign, number }) => ({ campaign, number }))
+          // One round's worth: a history holds no more of them than a slice has batches.
+          .slice(0, sliceBatches),
+        redemptionsWaitMs: queued.find(({ waitMs }) => waitMs > 0)?.waitMs ?? null,
         open: await openCampaignIds(pool, tenant),
         halted: (await haltOf(pool, tenant)) !== undefined,
       };

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { EffectKind } from '../domain/effect.ts';
+import type { SlotRequest } from '../world.ts';
 import { type Happening, writeBatch } from './columns.ts';
 import { type Connection, transaction } from './pool.ts';
 import { multirange, positionsOf } from './positions.ts';
@@ -21,19 +22,6 @@ export interface Intent {
   change: number;
   /** Permit and call timeout together: how long it may be on the wire, milliseconds. */
   aliveMs: number;
-}
-
-/** Which slot of the limiter the effect needs. */
-export interface SlotRequest {
-  bucket: string;
-  requests: number;
-  windowMs: number;
-  spaced: boolean;
-  process: string;
-  class: 'interactive' | 'bulk';
-  /** Epoch milliseconds. */
-  deadline: number;
-  stage: number;
 }
 
 export type Beginning =

@@ -1,15 +1,24 @@
 import type pg from 'pg';
 import { redemptions, states } from '../domain/assignment.ts';
 
-/** Redemptions of this batch are queued: settlement will find it. */
+/**
+ * Redemptions give way to a campaign that is on its way to its deadline, but no longer than this: they
+ * share the far side's allowance with it.
+ */
+const giveWayMs = 120_000;
+
+/** Redemptions of this batch are queued: settlement will find it, not before `everyMs` from now. */
 export async function markRedemptionsDue(
   pool: pg.Pool,
   batch: { campaign: number; number: number },
+  everyMs: number,
 ): Promise<void> {
-  await pool.query('update batch set redemptions_due = true where campaign = $1 and number = $2', [
-    batch.campaign,
-    batch.number,
-  ]);
+  await pool.query(
+    `update batch set redemptions_queued_at = coalesce(redemptions_queued_at, clock_timestamp()),
+       redemptions_due_at = coalesce(redemptions_due_at, clock_timestamp() + $3 * interval '1 ms')
+     where campaign = $1 and number = $2`,
+    [batch.campaign, batch.number, everyMs],
+  );
 }
 
 /** The queued redemptions were told; those queued meanwhile keep the batch due. */
@@ -18,25 +27,38 @@ export async function clearRedemptionsDue(
   batch: { campaign: number; number: number },
 ): Promise<void> {
   await pool.query(
-    `update batch b set redemptions_due = exists (
+    `update batch b set redemptions_queued_at = null, redemptions_due_at = null
+     where b.campaign = $1 and b.number = $2 and not exists (
        select from fact f where f.campaign = b.campaign and f.batch = b.number
-         and f.state = $3 and f.redemption = $4)
-     where b.campaign = $1 and b.number = $2`,
+         and f.state = $3 and f.redemption = $4)`,
     [batch.campaign, batch.number, states.indexOf('allocated'), redemptions.indexOf('queued')],
   );
 }
 
-/** The batches of a tenant's campaigns whose redemptions are queued, and may be told. */
-export async function redemptionsDue(
-  pool: pg.Pool,
-  tenant: string,
-): Promise<{ campaign: number; number: number }[]> {
-  const found = await pool.query<{ campaign: number; number: number }>(
-    `select b.campaign, b.number from batch b
+/** A batch of a tenant's campaigns that may be redeemed after `waitMs`; 0: now. */
+export interface DueBatch {
+  campaign: number;
+  number: number;
+  waitMs: number;
+}
+
+/** The batches whose redemptions are queued, the soonest first; none of a campaign that is fenced. */
+export async function queuedBatches(pool: pg.Pool, tenant: string): Promise<DueBatch[]> {
+  const found = await pool.query<DueBatch>(
+    `with busy as (
+       select count(*) > 0 as yes from campaign c join tenant t on t.ref = c.tenant
+       where t.name = $1 and c.phase in ('collecting', 'running') and c.fence is null
+         and c.held is null and c.stop > clock_timestamp())
+     select b.campaign, b.number, ceil(greatest(0, extract(epoch from
+       case when busy.yes then greatest(b.redemptions_due_at,
+         b.redemptions_queued_at + $2 * interval '1 ms') else b.redemptions_due_at end
+       - clock_timestamp())) * 1000)::int as "waitMs"
+     from batch b
      join campaign c on c.ref = b.campaign join tenant t on t.ref = c.tenant
-     where t.name = $1 and b.redemptions_due and c.fence is null and t.halted is null
-     order by c.deadline, b.campaign, b.number`,
-    [tenant],
+     cross join busy
+     where t.name = $1 and b.redemptions_due_at is not null and c.fence is null and t.halted is null
+     order by 3, c.deadline, b.campaign, b.number`,
+    [tenant, giveWayMs],
   );
   return found.rows;
 }

@@ -1,6 +1,5 @@
-import type { Rank } from '../world.ts';
+import type { Rank, Taken } from '../world.ts';
 import { compareRanks } from './order.ts';
-import type { Taken } from './window.ts';
 
 /** Longest wait between two attempts: a waiter's row in the ledger lives a second. */
 const longestWaitMs = 500;

@@ -1,35 +1,7 @@
 import type pg from 'pg';
-import type { Rank, RateLimit, Turn } from '../world.ts';
+import type { Rank, Turn, Turns } from '../world.ts';
 import { createLane, type Lane } from './lane.ts';
-import {
-  answerSlot,
-  pauseBucket,
-  type SlotRequest,
-  slotRequest,
-  type Taken,
-  takeSlot,
-  withdraw,
-} from './window.ts';
-
-export interface Turns {
-  /**
-   * Waits for a turn and takes it with `take`, whose statement asks `take_slot` with the request it is
-   * handed. Where there is no limit, `take` is called at once and without a request.
-   *
-   * Rejects with what `take` throws, or with the signal's reason; what a `take` under way took is
-   * handed over all the same.
-   */
-  next<T>(
-    limit: RateLimit | undefined,
-    rank: Rank,
-    take: (slot: SlotRequest | undefined) => Promise<Taken<T>>,
-    signal: AbortSignal,
-  ): Promise<T>;
-  /** The far side answered 429 all the same: every process pauses. */
-  pause(limit: RateLimit, forMs: number): Promise<void>;
-  /** A turn of a call that only reads: its slot is taken by a statement of its own. */
-  turn: Turn;
-}
+import { answerSlot, pauseBucket, slotRequest, takeSlot, withdraw } from './window.ts';
 
 /** The turns of one process; all processes on the same ledger share the far sides' limits. */
 export function createTurns(deps: { pool: pg.Pool; process?: string }): Turns {

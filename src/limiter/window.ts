@@ -1,23 +1,6 @@
 /** The limiter's statements; the rules are in the migration beside `take_slot`. */
 import type pg from 'pg';
-import type { Rank, RateLimit } from '../world.ts';
-
-/** What `take_slot` is asked with, alone or inside the statement that begins an effect. */
-export interface SlotRequest {
-  bucket: string;
-  requests: number;
-  windowMs: number;
-  spaced: boolean;
-  /** The process that asks; a uuid. */
-  process: string;
-  class: Rank['class'];
-  /** Epoch milliseconds; Infinity where there is none. */
-  deadline: number;
-  stage: number;
-}
-
-/** What an attempt to take a slot came to. */
-export type Taken<T> = { taken: true; value: T } | { taken: false; retryInMs: number };
+import type { Rank, RateLimit, SlotRequest, Taken } from '../world.ts';
 
 export function slotRequest(limit: RateLimit, rank: Rank, process: string): SlotRequest {
   const { bucket, requests, perMs, spaced } = limit;

@@ -31,7 +31,7 @@ export async function queueRedemptions(scene: Scene): Promise<Delivered> {
     scene.batch,
     due.map((member) => ({ position: member.position, redemption: 'queued' })),
   );
-  await markRedemptionsDue(scene.pool, scene.batch);
+  await markRedemptionsDue(scene.pool, scene.batch, scene.plan.redeemEveryMs);
   return undefined;
 }
 

@@ -1,5 +1,6 @@
 import { noCode } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
+import { holdCampaign } from '../ledger/campaigns.ts';
 import { knownCode, rememberCode } from '../ledger/codes.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import type { OpenEffect } from '../ledger/effects.ts';
@@ -22,6 +23,14 @@ export async function validate(scene: Scene): Promise<Delivered> {
   const learned = await learnedSize(scene.pool, scene.campaign.tenant, 'promotions');
   for (const [code, members] of Map.groupBy(screened, (member) => member.promoCode)) {
     const promocode = await findPromocode(scene, code);
+    if (!promocode && promotions.unknownCodes === 'hold') {
+      await holdCampaign(
+        scene.pool,
+        scene.campaign.ref,
+        `Promotions does not know the promo code ${code}`,
+      );
+      return 'held';
+    }
     if (!promocode) {
       await record(
         scene.pool,

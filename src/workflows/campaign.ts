@@ -1,5 +1,7 @@
 import {
+  allHandlersFinished,
   condition,
+  continueAsNew,
   executeChild,
   ParentClosePolicy,
   setHandler,
@@ -50,20 +52,27 @@ export async function campaign(start: CampaignStart): Promise<string> {
   if (opening === 'closed' || opening === 'fenced' || opening === 'unusable') return opening;
   progress.opened(opened.instants);
 
-  const ended = opening === 'late' ? 'late' : ((await collect()) ?? (await walkInPasses()));
-  if (ended === 'fenced') return ended;
-  return close(ended === 'late' ? 'deadline' : ended);
+  let ended = opening === 'late' ? 'late' : ((await collect()) ?? (await walkInPasses()));
+  while (ended !== 'fenced') {
+    await takeBack();
+    if (!(await goesOn(ended))) return close(ended === 'late' ? 'deadline' : ended);
+    ended = (await collect()) ?? (await walkInPasses());
+  }
+  return ended;
 
   async function collect(): Promise<'empty' | 'fenced' | 'late' | undefined> {
     if (opened.collected) return undefined;
     const firstAsked = Date.now();
     for (;;) {
+      await keepHistoryShort();
+      changed = false;
       const collected = await audience.collectAudience({ ref });
       if (collected.stopped === 'halted') {
         await somethingChanges(longestPauseMs);
       } else if (collected.stopped) {
         return collected.stopped;
       } else if (collected.customers > 0) {
+        opened.collected = true;
         progress.collected(collected);
         return undefined;
       } else {
@@ -76,6 +85,7 @@ export async function campaign(start: CampaignStart): Promise<string> {
   async function walkInPasses(): Promise<'decided' | 'fenced' | 'late'> {
     let pauseMs = 1_000;
     for (;;) {
+      await keepHistoryShort();
       changed = false;
       const standing = await ledger.campaignStanding({ ref });
       const stop = standing.instants?.stop ?? 0;
@@ -128,19 +138,40 @@ export async function campaign(start: CampaignStart): Promise<string> {
     });
   }
 
-  async function close(reason: string): Promise<string> {
+  /** A campaign that waits for days for a far side, or for a person, goes on in a fresh history. */
+  async function keepHistoryShort(): Promise<void> {
+    if (!workflowInfo().continueAsNewSuggested) return;
+    await condition(allHandlersFinished);
+    const { tenant, campaignId } = start;
+    await continueAsNew<typeof campaign>({ tenant, campaignId });
+  }
+
+  async function takeBack(): Promise<void> {
     progress.closing();
     await quiet(ref);
-    const parent = workflowInfo().workflowId;
     await executeChild(revocation, {
-      workflowId: workflowId.revocation(parent, 'deadline'),
+      workflowId: workflowId.revocation(workflowInfo().workflowId, 'deadline'),
       args: [{ ref, reason: 'deadline', lanes: opened.lanes }],
       staticSummary: 'take back what was given and not approved',
     });
+  }
+
+  /** True when the campaign was given more time, or was deleted, while it took back. */
+  async function goesOn(ended: string): Promise<boolean> {
+    const { instants, fenced } = await ledger.campaignStanding({ ref });
+    return fenced || (ended === 'late' && Date.now() < (instants?.stop ?? 0));
+  }
+
+  async function close(reason: string): Promise<string> {
     await ledger.lapse({ ref, reason: reason === 'decided' ? 'failed' : reason });
     const summary = await ledger.closeCampaign({ ref, reason });
     progress.closed(summary);
-    if ((summary.states['allocated'] ?? 0) > 0) {
+    if ((summary.states['allocated'] ?? 0) > 0) await leaveExpiryBehind();
+    return reason;
+  }
+
+  async function leaveExpiryBehind(): Promise<void> {
+    try {
       await startChild(expiry, {
         workflowId: workflowId.expiry(start),
         parentClosePolicy: ParentClosePolicy.ABANDON,
@@ -148,7 +179,8 @@ export async function campaign(start: CampaignStart): Promise<string> {
         args: [{ tenant: start.tenant, campaignId: start.campaignId }],
         staticSummary: 'the end of the rewards',
       });
+    } catch {
+      // "Already started": an earlier run of a campaign that was opened again has left it behind.
     }
-    return reason;
   }
 }

@@ -1,6 +1,7 @@
 /**
  * Runs `work` over the items, at most `lanes` at a time, each lane taking the next in order. A lane
- * never throws: what an item comes to, failure included, is for `work` to say.
+ * never throws: what an item comes to, failure included, is for `work` to say. No further item is
+ * begun once there is `enough`.
  */
 export async function inLanes<T, R>(
   items: readonly T[],
@@ -9,11 +10,10 @@ export async function inLanes<T, R>(
   enough: () => boolean = () => false,
 ): Promise<R[]> {
   const results: R[] = [];
-  let next = 0;
+  const queue = items.values();
   const lane = async (): Promise<void> => {
-    while (next < items.length && !enough()) {
-      const item = items[next] as T;
-      next += 1;
+    for (const item of queue) {
+      if (enough()) return;
       results.push(await work(item));
     }
   };

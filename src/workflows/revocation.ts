@@ -1,4 +1,4 @@
-import { continueAsNew, sleep, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, log, sleep, workflowInfo } from '@temporalio/workflow';
 import { sliceBatches } from '../domain/batching.ts';
 import type { RevocationReason } from '../domain/words.ts';
 import { inLanes } from './lanes.ts';
@@ -27,9 +27,16 @@ export async function revocation(input: RevocationInput): Promise<void> {
       await sleep(pauseMs, { summary: 'some could not be taken back yet' });
     }
     before = batches.length;
-    await inLanes(batches.slice(0, sliceBatches), lanes, (batch) =>
-      effects.revokeBatch({ ref, batch, reason }),
-    );
+    await inLanes(batches.slice(0, sliceBatches), lanes, takeBack);
     if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof revocation>(input);
+  }
+
+  /** A batch that fails is found again by the next round. */
+  async function takeBack(batch: number): Promise<void> {
+    try {
+      await effects.revokeBatch({ ref, batch, reason });
+    } catch (error) {
+      log.warn('a batch could not be taken back yet', { batch, error: String(error) });
+    }
   }
 }

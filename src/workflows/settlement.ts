@@ -24,11 +24,11 @@ const probeEveryMs = 30_000;
  * key that was mended. Ends when no debt is left and nobody has kicked meanwhile.
  */
 export async function settlement({ tenant }: { tenant: string }): Promise<void> {
-  let kicked = true;
+  let kicked = false;
   setHandler(kick, () => {
     kicked = true;
   });
-  while (kicked) {
+  for (;;) {
     kicked = false;
     let debts = await ledger.debts({ tenant });
     while (debts.halted) {
@@ -38,12 +38,16 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
     }
     for (const campaignId of debts.open) await startRun(campaignId);
     for (const debt of debts.unknown.slice(0, sliceBatches)) await effects.settleBatch(debt);
-    for (const debt of debts.redemptions.slice(0, sliceBatches)) await effects.redeemBatch(debt);
-    if (debts.redemptions.length > 0) kicked = true;
+    for (const debt of debts.redemptions) await effects.redeemBatch(debt);
     if (workflowInfo().continueAsNewSuggested) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof settlement>({ tenant });
     }
+    if (kicked || debts.redemptions.length > 0) continue;
+    if (debts.redemptionsWaitMs === null) return;
+    await condition(() => kicked, debts.redemptionsWaitMs, {
+      summary: 'until redemptions are due',
+    });
   }
 
   async function tryKey(): Promise<void> {

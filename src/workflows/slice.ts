@@ -20,13 +20,19 @@ export interface SliceEnd {
   stopped: Record<string, number>;
 }
 
-/** Up to a hundred batches, a bounded number of them in flight. */
+/** Up to a hundred batches, a bounded number of them in flight; what stops one batch stops them all. */
 export async function slice(input: SliceInput): Promise<SliceEnd> {
-  const ends = await inLanes(input.batches, input.lanes, (number) => runBatch(input, number));
   const stopped: Record<string, number> = {};
-  for (const end of ends) {
-    if (end?.stopped) stopped[end.stopped] = (stopped[end.stopped] ?? 0) + 1;
-  }
+  const ends = await inLanes(
+    input.batches,
+    input.lanes,
+    async (number) => {
+      const end = await runBatch(input, number);
+      if (end?.stopped) stopped[end.stopped] = (stopped[end.stopped] ?? 0) + 1;
+      return end;
+    },
+    () => Object.keys(stopped).length > 0,
+  );
   return {
     finished: ends.filter((end) => end?.finished).length,
     failed: ends.filter((end) => end === undefined).length,

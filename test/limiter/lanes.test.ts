@@ -8,8 +8,8 @@ import {
   transaction,
 } from '../../src/ledger/pool.ts';
 import { createTurns } from '../../src/limiter/turns.ts';
-import { type SlotRequest, type Taken, takeSlot } from '../../src/limiter/window.ts';
-import type { Rank, RateLimit } from '../../src/world.ts';
+import { takeSlot } from '../../src/limiter/window.ts';
+import type { Rank, RateLimit, SlotRequest, Taken } from '../../src/world.ts';
 import { createDatabase, type TestDatabase } from '../database.ts';
 import { violations } from './reference.ts';
 

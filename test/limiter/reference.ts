@@ -1,6 +1,5 @@
 import { firstClass, nextWaiter, streakAfter } from '../../src/limiter/order.ts';
-import type { SlotRequest } from '../../src/limiter/window.ts';
-import type { Rank } from '../../src/world.ts';
+import type { Rank, SlotRequest } from '../../src/world.ts';
 
 /** A slot that was granted, in milliseconds of the test. */
 export interface Grant {

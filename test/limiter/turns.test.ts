@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { createTurns, type Turns } from '../../src/limiter/turns.ts';
-import type { Rank, RateLimit } from '../../src/world.ts';
+import { createTurns } from '../../src/limiter/turns.ts';
+import type { Rank, RateLimit, Turns } from '../../src/world.ts';
 import { createDatabase, type TestDatabase } from '../database.ts';
 import { type Grant, violations } from './reference.ts';
 import { createVirtualTime } from './virtual-time.ts';

@@ -38,7 +38,8 @@ describe('whatever happens in whichever order, the invariants hold at the end', 
 function violations({ books }: FakeLedger, campaign: FakeCampaign): string[] {
   const found = [...books.violations];
   const members = membersOf(campaign);
-  for (const [key, times] of books.given) if (times > 1) found.push(`${key} was given ${times} times`);
+  for (const [key, times] of books.given)
+    if (times > 1) found.push(`${key} was given ${times} times`);
   if (campaign.phase !== 'closed') found.push(`the campaign is ${campaign.phase} at the end`);
   const sum = Object.values(campaign.summary?.states ?? {}).reduce((a, b) => a + (b ?? 0), 0);
   if (sum !== members.length) found.push(`${members.length} members, but ${sum} in the summary`);
@@ -56,7 +57,10 @@ function violations({ books }: FakeLedger, campaign: FakeCampaign): string[] {
     const mayStayUnknown = effect.kind === 'approve' || effect.kind === 'validate';
     if (effect.open && !mayStayUnknown) found.push(`a ${effect.kind} is unknown at the end`);
   }
-  return [...found, ...(campaign.fence ? stillHeld({ books }) : toldForNothing({ books }, campaign))];
+  return [
+    ...found,
+    ...(campaign.fence ? stillHeld({ books }) : toldForNothing({ books }, campaign)),
+  ];
 }
 
 function stillHeld({ books }: Pick<FakeLedger, 'books'>): string[] {
@@ -71,7 +75,11 @@ function toldForNothing({ books }: Pick<FakeLedger, 'books'>, campaign: FakeCamp
     const held = members.filter(({ key }) => books.platform.get(key) === 'allocated');
     if (told && held.length < members.length) return [`${customer} was told and lacks a reward`];
     const unknown = members.some(({ facts }) => facts.clearance === 'unknown');
-    const asked = campaign.effects.some(({ open, approved }) => open && approved.has(members[0]));
-    return !told && !unknown && !asked && held.length > 0 ? [`${customer} holds what nobody told`] : [];
+    const asked = campaign.effects.some(
+      ({ open, approved }) => open && members.some((one) => approved.has(one)),
+    );
+    return !told && !unknown && !asked && held.length > 0
+      ? [`${customer} holds what nobody told`]
+      : [];
   });
 }

@@ -82,7 +82,8 @@ export function createHarness(
     ended.set(run.id, run);
     await run.thread.dispose();
     for (const child of [...running.values()]) {
-      if (child.parent?.run === run && !child.abandoned) await close(child, { failure: 'terminated' });
+      if (child.parent?.run === run && !child.abandoned)
+        await close(child, { failure: 'terminated' });
     }
     const { parent } = run;
     if (!parent || parent.run.end) return;
@@ -117,7 +118,9 @@ export function createHarness(
       });
     } else if (command.completeWorkflowExecution) {
       const { result } = command.completeWorkflowExecution;
-      await close(run, { result: result ? defaultPayloadConverter.fromPayload(result) : undefined });
+      await close(run, {
+        result: result ? defaultPayloadConverter.fromPayload(result) : undefined,
+      });
     } else if (command.failWorkflowExecution) {
       await close(run, { failure: command.failWorkflowExecution.failure ?? {} });
     } else if (command.continueAsNewWorkflowExecution) {

@@ -12,6 +12,8 @@ const minuteMs = 60_000;
 const begin = Date.UTC(2030, 0, 1);
 /** By then every deadline that a seed can set is over, and the last debt is paid. */
 const horizonMs = 60 * minuteMs;
+/** In earnest the relay looks each minute. */
+const relayEveryMs = 5 * minuteMs;
 
 const happenings = [
   'hold',
@@ -56,8 +58,7 @@ export async function liveCampaign(host: WorkflowHost, seed: number) {
     const what = happenings[upTo(happenings.length - 1)] ?? 'hold';
     happenAt(upTo(25 * minuteMs), what, () => happen(what));
   }
-  // The relay tells settlement of open debts each minute.
-  for (let at = minuteMs; at < horizonMs; at += minuteMs) timeline.at(begin + at, settle);
+  for (let at = 0; at <= horizonMs; at += relayEveryMs) timeline.at(begin + at, () => void relay());
   happenAt(40 * minuteMs, 'mend', () => happen('mend'));
 
   function happenAt(atMs: number, what: string, act: () => void): void {
@@ -75,10 +76,13 @@ export async function liveCampaign(host: WorkflowHost, seed: number) {
     void harness.start('campaign', workflowId.campaign(id), id);
   }
 
-  function settle(): void {
+  /** Tells settlement of debts, where there are any. */
+  async function relay(): Promise<void> {
+    const { unknown, redemptions, open, halted } = await activities.debts({ tenant: id.tenant });
+    if (unknown.length + redemptions.length + open.length === 0 && !halted) return;
     const settlement = workflowId.settlement(id.tenant);
     if (!harness.signal(settlement, kick.name)) {
-      void harness.start('settlement', settlement, { tenant: id.tenant });
+      await harness.start('settlement', settlement, { tenant: id.tenant });
     }
   }
 

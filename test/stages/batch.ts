@@ -16,6 +16,15 @@ import { createFarSides } from './far-sides.ts';
 /** How often Temporal is played: each attempt that throws is followed by another. */
 const mostAttempts = 6;
 
+const silent = {
+  log: () => {},
+  trace: () => {},
+  debug: () => {},
+  info: () => {},
+  warn: () => {},
+  error: () => {},
+};
+
 /** One batch of a running campaign on a real ledger, before far sides that the test plays with. */
 export async function openBatch(
   ledger: TestLedger,
@@ -45,7 +54,7 @@ export async function openBatch(
     own: pg.Pool = pool,
   ): Promise<unknown> {
     const activities = { ...batchActivities(houseOf(own)), ...upkeepActivities(houseOf(own)) };
-    const environment = new MockActivityEnvironment();
+    const environment = new MockActivityEnvironment({}, { logger: silent });
     switch (stage) {
       case 'tell':
         return environment.run(activities.redeemBatch, { campaign: ref, number: 1 });
@@ -83,6 +92,14 @@ export async function openBatch(
         () => 'died',
       );
     },
+    /** Settlement takes the batch on. */
+    settle: () =>
+      persist(() =>
+        new MockActivityEnvironment({}, { logger: silent }).run(
+          upkeepActivities(houseOf(pool)).settleBatch,
+          { campaign: ref, number: 1 },
+        ),
+      ),
     async members(): Promise<Member[]> {
       return (await readBatch(pool, ref, 1))?.members ?? [];
     },

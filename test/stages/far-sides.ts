@@ -5,8 +5,10 @@ import type {
   AllocationOrder,
   AllocationOutcome,
   Call,
+  DataConnection,
   LookUpOutcome,
   Promocode,
+  Promotions,
   RateLimit,
   RedemptionReport,
   RevocationOrder,
@@ -35,6 +37,9 @@ export type Sent =
   | { kind: 'report'; body: StatusReport; hash: string }
   | { kind: 'redeem'; body: RedemptionReport[]; hash: string }
   | { kind: 'revoke'; body: RevocationOrder; hash: string };
+
+/** The far sides of a tenant that has them all. */
+type Complete = World & { promotions: Promotions; dataConnection: DataConnection };
 
 export const lostAnswer = (): Fault => new Fault('unknown', 'the answer was lost');
 
@@ -141,7 +146,7 @@ export function createFarSides() {
     });
   }
 
-  const world: World & Required<Pick<World, 'promotions' | 'dataConnection'>> = {
+  const world: Complete = {
     optimove: {
       reportStatus: (body) =>
         call(

@@ -26,7 +26,7 @@ export const ROOMS: ReadonlyArray<Room> = [
     ...room(
       'adapters',
       /^src\/adapters\//,
-      ['domain', 'wire', 'zod', 'undici', 'standardwebhooks', 'node'],
+      ['domain', 'wire', 'zod', 'undici', 'node'],
       ['world'],
     ),
     // An adapter knows http and the files of its own far side; world.ts puts them together.

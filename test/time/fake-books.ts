@@ -31,7 +31,7 @@ export function arrive(
   books: Books,
   campaign: FakeCampaign,
   effect: FakeEffect,
-  at: { now: number; instants: Instants | undefined },
+  at: { now: number; instants: Instants | undefined; again: boolean },
   decide: (member: FakeMember) => 'allocated' | 'declined',
 ): void {
   for (const member of effect.members) {
@@ -47,7 +47,8 @@ export function arrive(
         books.platform.set(member.key, 'revoked');
         break;
       case 'redeem':
-        if (books.redeemed.has(member.key)) books.violations.push(`${member.key} redeemed anew`);
+        if (books.redeemed.has(member.key) && !at.again)
+          books.violations.push(`${member.key} redeemed anew`);
         books.redeemed.add(member.key);
         break;
       default:

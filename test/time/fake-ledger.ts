@@ -240,7 +240,7 @@ export function createFakeLedger(options: {
           .filter((batch) => batch.redemptionsDue && !one.fence)
           .map((batch) => ({ campaign: one.ref, number: batch.number })),
       );
-      return { unknown, redemptions, open: openIds(tenant, now), halted };
+      return { unknown, redemptions, redemptionsWaitMs: null, open: openIds(tenant, now), halted };
     },
 
     async settleBatch({ campaign: ref, number }) {

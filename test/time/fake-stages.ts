@@ -1,7 +1,7 @@
 import { isFinal } from '../../src/domain/assignment.ts';
+import { expiryOf } from '../../src/domain/campaign.ts';
 import { verdict } from '../../src/domain/clearance.ts';
 import { admits, type EffectKind, type Standing } from '../../src/domain/effect.ts';
-import { expiryOf } from '../../src/domain/campaign.ts';
 import type { Stage } from '../../src/domain/flow.ts';
 import type { RevocationReason } from '../../src/domain/words.ts';
 import type { Stop } from '../../src/stages/scene.ts';
@@ -189,7 +189,8 @@ async function perform(walk: Walk, order: Order): Promise<Stop | undefined> {
   await clock.pass(walk.wireMs());
   if (fate !== 'not_sent') {
     const now = await clock.now();
-    arrive(books, campaign, { ...effect, kind: order.kind }, { now, instants }, (member) =>
+    const at = { now, instants, again: order.again !== undefined };
+    arrive(books, campaign, { ...effect, kind: order.kind }, at, (member) =>
       fateOf(member) === 'declined' ? 'declined' : 'allocated',
     );
   }
@@ -242,7 +243,9 @@ export function refusal(
     ['held', 'held', held !== undefined],
     ['open', 'late', true],
   ];
-  return asked.find(([standing, , applies]) => applies && !admits(kind, [standing], now, limits))?.[1];
+  return asked.find(
+    ([standing, , applies]) => applies && !admits(kind, [standing], now, limits),
+  )?.[1];
 }
 
 /** The answer, as the far side's books have it, becomes the members' facts. */

@@ -70,8 +70,9 @@ create table batch (
   left_validation boolean not null default false,
   -- Its recipe has been walked to the end: no pass needs to take it again.
   finished boolean not null default false,
-  -- Some of its redemptions are queued.
-  redemptions_due boolean not null default false,
+  -- Since when some of its redemptions are queued, and the first instant they may be told.
+  redemptions_queued_at timestamptz,
+  redemptions_due_at timestamptz,
   size int not null,
   people int not null,
   folded bigint not null default 0,
