@@ -12,9 +12,9 @@ export function printTable(head: string[], rows: string[][]): void {
   console.log(table.toString());
 }
 
-/** Facts, one a line, their names in front. */
+/** Facts, one a line, their names in front; those without a value are left out. */
 export function printFacts(facts: [name: string, value: string | undefined][]): void {
-  const known = facts.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]]));
+  const known = facts.flatMap(([name, value]) => (value ? [[name, value]] : []));
   const width = Math.max(...known.map(([name = '']) => name.length));
   for (const [name = '', value = ''] of known) console.log(`${name.padEnd(width)}  ${value}`);
 }

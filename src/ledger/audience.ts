@@ -188,14 +188,19 @@ const writeBatches = `
   with gathered as (
     select batch, count(*)::int as size, count(*) filter (where is_first) as people,
       array_agg(customer order by position) as customers,
-      array_agg(code order by position) as code,
-      array_agg(action order by position) as action
+      array_agg(action order by position) as action,
+      string_agg(int2send(code), ''::bytea order by position) as code,
+      string_agg(case when is_first then '\\x01'::bytea else '\\x00'::bytea end, ''::bytea
+        order by position) as leads
     from placed group by batch
   )
-  insert into batch (campaign, number, size, people, customers, code, action,
+  insert into batch (campaign, number, size, people, customers, action, code, leads,
     state, clearance, redemption, reason)
-  select $1, batch, size, people, customers, code, action, zero, zero, zero, zero
-  from gathered cross join lateral (select array_fill(0::smallint, array[size]) as zero) z`;
+  select $1, batch, size, people, customers, action, code, leads,
+    zeros.fact, zeros.fact, zeros.fact, zeros.place
+  from gathered cross join lateral (
+    select decode(repeat('00', size), 'hex') as fact, decode(repeat('0000', size), 'hex') as place
+  ) zeros`;
 
 /** In the order of the index, which is then built from left to right: faster, and denser on disk. */
 const writeKeys = `

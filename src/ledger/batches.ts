@@ -134,7 +134,8 @@ export async function reopenCampaign(pool: pg.Pool, campaign: number): Promise<n
     }),
   );
   await pool.query(
-    `update batch set finished = false where campaign = $1 and state && $2::smallint[]`,
+    `update batch b set finished = false where campaign = $1 and exists (
+       select from fact f where f.campaign = b.campaign and f.batch = b.number and f.state = any ($2))`,
     [campaign, openStates],
   );
   return reopened;

@@ -285,57 +285,39 @@ export async function countCampaign(
   pool: pg.Pool,
   ref: number,
 ): Promise<Omit<Summary, 'reason'> & { redemptions: Record<string, number> }> {
-  const counted = await pool.query<{ fact: string; value: string; count: number }>(
-    `with f as materialized (
-       select state, clearance, redemption, count(*)::int as n from fact where campaign = $1 group by 1, 2, 3)
-     select 'state' as fact, state_name(state) as value, sum(n)::int as count from f group by 2
-     union all select 'redemption', redemption_name(redemption), sum(n)::int from f group by 2`,
-    [ref],
-  );
-  const clearances = await countClearances(pool, ref);
-  const of = (fact: string): Record<string, number> =>
-    Object.fromEntries(
-      counted.rows.filter((row) => row.fact === fact).map((row) => [row.value, row.count]),
-    );
-  return {
-    audience: clearances.customers,
-    states: of('state'),
-    approvedCustomers: clearances.approved,
-    deniedCustomers: clearances.denied,
-    unknownCustomers: clearances.unknown,
-    redemptions: of('redemption'),
-  };
-}
-
-/** A customer's clearance stands at each of the customer's assignments; here each customer counts once. */
-async function countClearances(
-  pool: pg.Pool,
-  ref: number,
-): Promise<{ customers: number; approved: number; denied: number; unknown: number }> {
   const counted = await pool.query<{
+    state: string;
+    clearance: string;
+    redemption: string;
+    members: number;
     customers: number;
-    approved: number;
-    denied: number;
-    unknown: number;
   }>(
-    `select count(*)::int as customers,
-       count(*) filter (where clearance = 1)::int as approved,
-       count(*) filter (where clearance = 2)::int as denied,
-       count(*) filter (where clearance = 4)::int as unknown
+    `select state_name(state) as state, clearance_name(clearance) as clearance,
+       redemption_name(redemption) as redemption, members, customers
      from (
-       select coalesce(l.value, e.clearance) as clearance, e.customer, lag(e.customer) over (partition by b.number order by e.position) as before
-       from batch b cross join lateral unnest(b.customers, b.clearance)
-         with ordinality as e(customer, clearance, position)
-       left join (
-         select distinct on (c.batch, c.position) c.batch, c.position, c.value
-         from change c join batch f on f.campaign = c.campaign and f.number = c.batch and c.seq > f.folded
-         where c.campaign = $1 and c.fact = 'clearance'
-         order by c.batch, c.position, c.seq desc) l on l.batch = b.number and l.position = e.position
-       where b.campaign = $1) m
-     where before is distinct from customer`,
+       select state, clearance, redemption, count(*)::int as members,
+         (count(*) filter (where leads))::int as customers
+       from fact where campaign = $1 group by 1, 2, 3) counted`,
     [ref],
   );
-  return onlyRow(counted);
+  const states: Record<string, number> = {};
+  const redemptions: Record<string, number> = {};
+  const told: Record<string, number> = {};
+  let audience = 0;
+  for (const { state, clearance, redemption, members, customers } of counted.rows) {
+    states[state] = (states[state] ?? 0) + members;
+    redemptions[redemption] = (redemptions[redemption] ?? 0) + members;
+    told[clearance] = (told[clearance] ?? 0) + customers;
+    audience += customers;
+  }
+  return {
+    audience,
+    states,
+    approvedCustomers: told['approved'] ?? 0,
+    deniedCustomers: told['denied'] ?? 0,
+    unknownCustomers: told['unknown'] ?? 0,
+    redemptions,
+  };
 }
 
 /** When event 5 reached us, and when Optimove answered the last report; epoch milliseconds, 0 for never. */

@@ -1,13 +1,10 @@
 import type pg from 'pg';
 import {
   type Causes,
-  type Clearance,
   clearances,
   type Fact,
   type Facts,
-  type Redemption,
   redemptions,
-  type State,
   states,
   transition,
 } from '../domain/assignment.ts';
@@ -15,26 +12,38 @@ import type { Reward } from '../domain/words.ts';
 import type { Connection } from './pool.ts';
 
 /**
- * The arrays of a batch, and the only TypeScript that reads or writes them. Everyone else sees plain
- * members and says what happened to them.
+ * The columns of a batch, packed an element an assignment, and the only TypeScript that reads or writes
+ * them. Everyone else sees plain members and says what happened to them.
  */
 interface Columns {
   pass: number;
   token: number;
   folded: string;
-  customers: string[];
-  codes: string[];
-  code: number[];
-  action: number[];
-  state: number[];
-  clearance: number[];
-  redemption: number[];
-  reason: number[];
+  state: Buffer;
+  clearance: Buffer;
+  redemption: Buffer;
+  reason: Buffer;
   reasons: string[];
-  reward: number[] | null;
+}
+
+/** Who the members are, and what they were given; a writer of facts alone does without. */
+interface People extends Columns {
+  customers: string;
+  codes: string[];
+  action: string;
+  code: Buffer;
+  reward: Buffer | null;
   rewards: Reward[][];
-  unique_code: (string | null)[] | null;
-  reference: (string | null)[] | null;
+  unique_codes: string | null;
+}
+
+/** What was given, for the writers who change it. */
+interface Gifts {
+  size: number;
+  reward: Buffer | null;
+  rewards: Reward[][];
+  unique_codes: string | null;
+  references: string | null;
 }
 
 /** One assignment of a batch, as plain facts. */
@@ -75,23 +84,28 @@ const values: { [F in Fact]: readonly Facts[F][] } = {
   redemption: redemptions,
 };
 
+/** Splits lines of elements: no id, code or reference may hold it. */
+const separator = '\x1f';
+
+const factColumns = `b.pass, b.token, b.folded, b.state, b.clearance, b.redemption, b.reason, b.reasons`;
+
 /** Reads a batch with the changes not yet folded laid over. Undefined where there is none. */
 export async function readBatch(
   connection: Connection | pg.Pool,
   campaign: number,
   number: number,
 ): Promise<BatchRow | undefined> {
-  const found = await readColumns(connection, campaign, number, '');
-  if (!found) return undefined;
-  const change = await layChanges(connection, campaign, number, found);
-  return {
-    campaign,
-    number,
-    pass: found.pass,
-    token: found.token,
-    change,
-    members: membersOf(found),
-  };
+  const found = await connection.query<People>(
+    `select ${factColumns}, array_to_string(b.customers, chr(31)) as customers, c.codes, b.code,
+       array_to_string(b.action, ',') as action, b.reward, b.rewards, b.unique_codes
+     from batch b join campaign c on c.ref = b.campaign where b.campaign = $1 and b.number = $2`,
+    [campaign, number],
+  );
+  const people = found.rows[0];
+  if (!people) return undefined;
+  const change = await layChanges(connection, campaign, number, people);
+  const { pass, token } = people;
+  return { campaign, number, pass, token, change, members: membersOf(people) };
 }
 
 /**
@@ -104,14 +118,17 @@ export async function writeBatch(
   number: number,
   happenings: readonly Happening[],
 ): Promise<number> {
-  const columns = await readColumns(connection, campaign, number, 'for no key update of b');
+  const columns = await lockColumns(connection, campaign, number);
   if (!columns) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
   const change = await layChanges(connection, campaign, number, columns);
-  const drafts = createDrafts(columns);
-  let changed = 0;
-  for (const happening of happenings) if (apply(columns, drafts, happening)) changed += 1;
-  await saveColumns(connection, campaign, number, columns, drafts, change);
-  return changed;
+  const places = createPlaces(columns.reasons);
+  const changed = happenings.filter((happening) => applyFacts(columns, places, happening));
+  const gifts = changed.some(({ rewards, reference }) => rewards || reference !== undefined)
+    ? await readGifts(connection, campaign, number)
+    : undefined;
+  if (gifts) giveAll(gifts, changed);
+  await saveColumns(connection, campaign, number, columns, change, gifts);
+  return changed.length;
 }
 
 /**
@@ -123,16 +140,11 @@ export async function appendChange<F extends Fact>(
   place: { campaign: number; batch: number; position: number },
   change: { fact: F; cause: Causes[F]; reason?: string },
 ): Promise<boolean> {
-  const columns = await readColumns(
-    connection,
-    place.campaign,
-    place.batch,
-    'for no key update of b',
-  );
+  const columns = await lockColumns(connection, place.campaign, place.batch);
   if (!columns) return false;
   await layChanges(connection, place.campaign, place.batch, columns);
   const known: readonly Facts[F][] = values[change.fact];
-  const from = elementAt(known, elementAt(columns[change.fact], place.position - 1));
+  const from = elementOf(known, columns[change.fact][place.position - 1]);
   const to = transition(change.fact, from, change.cause);
   if (to === undefined) return false;
   await connection.query(
@@ -151,23 +163,28 @@ export async function appendChange<F extends Fact>(
   return true;
 }
 
-async function readColumns(
-  connection: Connection | pg.Pool,
+async function lockColumns(
+  connection: Connection,
   campaign: number,
   number: number,
-  lock: string,
 ): Promise<Columns | undefined> {
   const found = await connection.query<Columns>(
-    `select b.pass, b.token, b.folded, b.customers, c.codes, b.code, b.action, b.state, b.clearance,
-       b.redemption, b.reason, b.reasons, b.reward, b.rewards, b.unique_code, b.reference
-     from batch b join campaign c on c.ref = b.campaign
-     where b.campaign = $1 and b.number = $2 ${lock}`,
+    `select ${factColumns} from batch b where b.campaign = $1 and b.number = $2 for no key update`,
     [campaign, number],
   );
   return found.rows[0];
 }
 
-/** Lays the changes that came since the last fold over the arrays; returns the last one's number. */
+async function readGifts(connection: Connection, campaign: number, number: number): Promise<Gifts> {
+  const found = await connection.query<Gifts>(
+    `select size, reward, rewards, unique_codes, "references" from batch
+     where campaign = $1 and number = $2`,
+    [campaign, number],
+  );
+  return elementOf(found.rows, 0);
+}
+
+/** Lays the changes that came since the last fold over the columns; returns the last one's number. */
 async function layChanges(
   connection: Connection | pg.Pool,
   campaign: number,
@@ -185,160 +202,163 @@ async function layChanges(
      where campaign = $1 and batch = $2 and seq > $3 order by seq`,
     [campaign, number, columns.folded],
   );
-  let last = Number(columns.folded);
+  const places = createPlaces(columns.reasons);
   for (const change of changes.rows) {
     columns[change.fact][change.position - 1] = change.value;
-    if (change.reason !== null) {
-      columns.reason[change.position - 1] = indexIn(columns.reasons, change.reason);
-    }
-    last = Number(change.seq);
+    if (change.reason !== null) setReason(columns, places, change.position - 1, change.reason);
   }
-  return last;
+  return Number(changes.rows.at(-1)?.seq ?? columns.folded);
 }
 
-function membersOf(columns: Columns): Member[] {
-  return columns.customers.map((customerId, index) => ({
-    position: index + 1,
-    customerId,
-    promoCode: elementAt(columns.codes, elementAt(columns.code, index) - 1),
-    actionId:
-      elementAt(columns.action, index) === 0 ? undefined : String(elementAt(columns.action, index)),
-    state: elementAt<State>(states, elementAt(columns.state, index)),
-    clearance: elementAt<Clearance>(clearances, elementAt(columns.clearance, index)),
-    redemption: elementAt<Redemption>(redemptions, elementAt(columns.redemption, index)),
-    rewards: rewardsOf(columns, index),
-    reason: columns.reasons[elementAt(columns.reason, index) - 1],
-  }));
+function membersOf(people: People): Member[] {
+  const { codes, reasons, rewards, code, reason, reward, state, clearance, redemption } = people;
+  const actions = people.action.split(',');
+  const uniqueCodes = people.unique_codes?.split(separator);
+  return people.customers.split(separator).map((customerId, index) => {
+    const action = actions[index];
+    return {
+      position: index + 1,
+      customerId,
+      promoCode: elementOf(codes, code.readUInt16BE(2 * index) - 1),
+      actionId: action === '0' ? undefined : action,
+      state: elementOf(states, state[index]),
+      clearance: elementOf(clearances, clearance[index]),
+      redemption: elementOf(redemptions, redemption[index]),
+      rewards: reward
+        ? rewardsOf(rewards[reward.readUInt16BE(2 * index) - 1], uniqueCodes?.[index])
+        : noRewards,
+      reason: reasons[reason.readUInt16BE(2 * index) - 1],
+    };
+  });
 }
 
-/** Unique codes stand in a column of their own, a line each, so that equal rewards are stored once. */
-function rewardsOf(columns: Columns, index: number): Reward[] {
-  const rewards = columns.rewards[(columns.reward?.[index] ?? 0) - 1] ?? [];
-  const unique = columns.unique_code?.[index];
-  if (!unique) return rewards;
+const noRewards: Reward[] = [];
+
+/** Unique codes stand in a column of their own, so that equal rewards are stored once. */
+function rewardsOf(rewards: Reward[] | undefined, unique: string | undefined): Reward[] {
+  if (!rewards || !unique) return rewards ?? noRewards;
   const codes = unique.split('\n');
   return rewards.map((reward) =>
     reward.code === undefined ? reward : { ...reward, code: codes.shift() ?? '' },
   );
 }
 
-/** Arrays that are null until something is written to them, and the places of what is known already. */
-interface Drafts {
-  rewardPlaces: Map<string, number>;
-  reasonPlaces: Map<string, number>;
-  touched: Set<'reward' | 'unique_code' | 'reference' | Fact | 'reason'>;
-}
-
-function createDrafts(columns: Columns): Drafts {
-  return {
-    rewardPlaces: new Map(
-      columns.rewards.map((rewards, index) => [JSON.stringify(rewards), index + 1]),
-    ),
-    reasonPlaces: new Map(columns.reasons.map((reason, index) => [reason, index + 1])),
-    touched: new Set(),
-  };
-}
-
-function apply(columns: Columns, drafts: Drafts, happening: Happening): boolean {
+/** Moves the facts of one member; false where the transitions forbid the first of them. */
+function applyFacts(columns: Columns, places: Map<string, number>, happening: Happening): boolean {
   const index = happening.position - 1;
+  const moves = [
+    moveOf(columns, index, 'state', happening.state),
+    moveOf(columns, index, 'clearance', happening.clearance),
+    moveOf(columns, index, 'redemption', happening.redemption),
+  ];
+  if (happening.state !== undefined && moves[0] === undefined) return false;
   let moved = false;
-  let refused = false;
-  const move = <F extends Fact>(fact: F, cause: Causes[F] | undefined): void => {
-    if (cause === undefined) return;
-    const known: readonly Facts[F][] = values[fact];
-    const to = transition(fact, elementAt(known, elementAt(columns[fact], index)), cause);
-    if (to === undefined) {
-      refused = true;
-      return;
-    }
-    columns[fact][index] = known.indexOf(to);
-    drafts.touched.add(fact);
+  for (const move of moves) {
+    if (!move) continue;
+    columns[move.fact][index] = move.value;
     moved = true;
-  };
-  move('state', happening.state);
-  if (refused) return false;
-  move('clearance', happening.clearance);
-  move('redemption', happening.redemption);
-  if (!moved) return false;
-  if (happening.reason !== undefined) setReason(columns, drafts, index, happening.reason);
-  if (happening.rewards) setRewards(columns, drafts, index, happening.rewards);
-  if (happening.reference !== undefined) {
-    columns.reference ??= columns.customers.map(() => null);
-    columns.reference[index] = happening.reference;
-    drafts.touched.add('reference');
   }
-  return true;
+  if (moved && happening.reason !== undefined) {
+    setReason(columns, places, index, happening.reason);
+  }
+  return moved;
 }
 
-function setReason(columns: Columns, drafts: Drafts, index: number, reason: string): void {
-  const place = drafts.reasonPlaces.get(reason) ?? columns.reasons.push(reason);
-  drafts.reasonPlaces.set(reason, place);
-  columns.reason[index] = place;
-  drafts.touched.add('reason');
+function moveOf<F extends Fact>(
+  columns: Columns,
+  index: number,
+  fact: F,
+  cause: Causes[F] | undefined,
+): { fact: Fact; value: number } | undefined {
+  if (cause === undefined) return undefined;
+  const known: readonly Facts[F][] = values[fact];
+  const to = transition(fact, elementOf(known, columns[fact][index]), cause);
+  return to === undefined ? undefined : { fact, value: known.indexOf(to) };
 }
 
-function setRewards(columns: Columns, drafts: Drafts, index: number, rewards: Reward[]): void {
-  const codes = rewards.flatMap((reward) => reward.code ?? []);
-  const shared = rewards.map((reward) =>
-    reward.code === undefined ? reward : { ...reward, code: '' },
+function setReason(
+  columns: Columns,
+  places: Map<string, number>,
+  index: number,
+  reason: string,
+): void {
+  columns.reason.writeUInt16BE(placeOf(columns.reasons, places, reason, reason), 2 * index);
+}
+
+function giveAll(gifts: Gifts, happenings: readonly Happening[]): void {
+  const places = new Map(
+    gifts.rewards.map((rewards, index) => [JSON.stringify(rewards), index + 1]),
   );
-  const text = JSON.stringify(shared);
-  const place = drafts.rewardPlaces.get(text) ?? columns.rewards.push(shared);
-  drafts.rewardPlaces.set(text, place);
-  columns.reward ??= columns.customers.map(() => 0);
-  columns.reward[index] = place;
-  drafts.touched.add('reward');
-  if (codes.length === 0 && (columns.unique_code?.[index] ?? null) === null) return;
-  columns.unique_code ??= columns.customers.map(() => null);
-  columns.unique_code[index] = codes.length > 0 ? codes.join('\n') : null;
-  drafts.touched.add('unique_code');
+  const uniqueCodes = linesOf(gifts.unique_codes, gifts.size);
+  const references = linesOf(gifts.references, gifts.size);
+  let unique = gifts.unique_codes !== null;
+  for (const { position, rewards, reference } of happenings) {
+    const index = position - 1;
+    if (reference !== undefined) references[index] = reference;
+    if (!rewards) continue;
+    const codes = rewards.flatMap((reward) => reward.code ?? []);
+    const shared = rewards.map((reward) =>
+      reward.code === undefined ? reward : { ...reward, code: '' },
+    );
+    gifts.reward ??= Buffer.alloc(2 * gifts.size);
+    const place = placeOf(gifts.rewards, places, JSON.stringify(shared), shared);
+    gifts.reward.writeUInt16BE(place, 2 * index);
+    uniqueCodes[index] = codes.join('\n');
+    unique ||= codes.length > 0;
+  }
+  gifts.unique_codes = unique ? uniqueCodes.join(separator) : null;
+  gifts.references = references.some((reference) => reference !== '')
+    ? references.join(separator)
+    : null;
 }
 
-/** Only the arrays that changed are written; the others keep their place on disk. */
+function linesOf(lines: string | null, size: number): string[] {
+  return lines?.split(separator) ?? Array.from({ length: size }, () => '');
+}
+
+/** The place of a thing in its list, from 1, where it is put if it is new. */
+function placeOf<T>(list: T[], places: Map<string, number>, name: string, thing: T): number {
+  const place = places.get(name) ?? list.push(thing);
+  places.set(name, place);
+  return place;
+}
+
+function createPlaces(list: readonly string[]): Map<string, number> {
+  return new Map(list.map((text, index) => [text, index + 1]));
+}
+
 async function saveColumns(
   connection: Connection,
   campaign: number,
   number: number,
   columns: Columns,
-  drafts: Drafts,
   change: number,
+  gifts: Gifts | undefined,
 ): Promise<void> {
-  const sets = ['folded = $3'];
-  const parameters: unknown[] = [campaign, number, change];
-  const set = (name: string, value: unknown): void => {
-    sets.push(`${name} = $${parameters.push(value)}`);
-  };
-  const folded = change > Number(columns.folded);
-  for (const name of ['state', 'clearance', 'redemption', 'reason'] as const) {
-    if (folded || drafts.touched.has(name)) set(name, arrayText(columns[name]));
-  }
-  if (folded || drafts.touched.has('reason')) set('reasons', columns.reasons);
-  for (const name of ['unique_code', 'reference'] as const) {
-    if (drafts.touched.has(name)) set(name, columns[name]);
-  }
-  if (drafts.touched.has('reward')) {
-    set('reward', arrayText(columns.reward ?? []));
-    set('rewards', JSON.stringify(columns.rewards));
-  }
+  const { state, clearance, redemption, reason, reasons } = columns;
   await connection.query(
-    `update batch set ${sets.join(', ')} where campaign = $1 and number = $2`,
-    parameters,
+    `update batch set folded = $3, state = $4, clearance = $5, redemption = $6, reason = $7, reasons = $8
+     where campaign = $1 and number = $2`,
+    [campaign, number, change, state, clearance, redemption, reason, reasons],
+  );
+  if (!gifts) return;
+  await connection.query(
+    `update batch set reward = $3, rewards = $4, unique_codes = $5, "references" = $6
+     where campaign = $1 and number = $2`,
+    [
+      campaign,
+      number,
+      gifts.reward,
+      JSON.stringify(gifts.rewards),
+      gifts.unique_codes,
+      gifts.references,
+    ],
   );
 }
 
-/** Postgres's own spelling of an array of numbers; the driver would quote and escape each. */
-function arrayText(numbers: readonly number[]): string {
-  return `{${numbers.join(',')}}`;
-}
-
-function indexIn(list: string[], text: string): number {
-  const place = list.indexOf(text);
-  return place >= 0 ? place + 1 : list.push(text);
-}
-
-/** An element that the ledger's own arrays surely have. */
-function elementAt<T>(list: readonly T[], index: number): T {
-  const value = list[index];
-  if (value === undefined) throw new Error(`The ledger has no element ${index} in an array`);
+/** An element that the ledger's own columns surely have. */
+function elementOf<T>(list: readonly T[], index: number | undefined): T {
+  const value = index === undefined ? undefined : list[index];
+  if (value === undefined) throw new Error(`The ledger has no element ${index} in a column`);
   return value;
 }

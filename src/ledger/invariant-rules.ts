@@ -89,7 +89,7 @@ export const invariants: readonly Rule[] = [
            and a.outcome = 'done' and a.answered <= e.begun), '{}')) p
        where e.campaign = any ($1) and e.kind = 'approve'
          and exists (select from generate_series(lower(p), upper(p) - 1) i
-           where c.codes[b.code[i]] <> '')`,
+           where c.codes[place_at(b.code, i)] <> '')`,
     ],
   },
   {
@@ -107,9 +107,9 @@ export const invariants: readonly Rule[] = [
          || string_agg(distinct c.id, ', ')
        from batch b
        join campaign c on c.ref = b.campaign
-       cross join lateral unnest(b.unique_code) line
+       cross join lateral string_to_table(b.unique_codes, chr(31)) line
        cross join lateral string_to_table(line, E'\\n') split(unique_code)
-       where b.campaign = any ($1)
+       where b.campaign = any ($1) and split.unique_code <> ''
        group by c.tenant, split.unique_code having count(*) > 1`,
     ],
   },
@@ -150,7 +150,7 @@ export const invariants: readonly Rule[] = [
       `select 'campaign ' || c.id || ': ' || keys.count || ' keys for ' || members.count || ' members'
        from campaign c
        cross join lateral (select count(*) from assignment a where a.campaign = c.ref) keys
-       cross join lateral (select coalesce(sum(cardinality(b.state)), 0) as count
+       cross join lateral (select coalesce(sum(octet_length(b.state)), 0) as count
          from batch b where b.campaign = c.ref) members
        where c.ref = any ($1) and c.phase = 'closed' and keys.count <> members.count`,
     ],

@@ -53,11 +53,13 @@ const places = `
     round(extract(epoch from c.collected_at) * 1000)::float8 as "collectedAt",
     round(extract(epoch from c.closed_at) * 1000)::float8 as "closedAt",
     a.batch, a.position, a.instance, b.customers[a.position] as "customerId",
-    c.codes[b.code[a.position]] as "promoCode", b.state[a.position] as state,
-    b.clearance[a.position] as clearance, b.redemption[a.position] as redemption,
-    b.reasons[b.reason[a.position]] as reason,
-    case when b.reward[a.position] > 0 then b.rewards -> (b.reward[a.position] - 1) end as rewards,
-    b.unique_code[a.position] as "uniqueCodes", b.reference[a.position] as reference, b.folded
+    c.codes[place_at(b.code, a.position)] as "promoCode", fact_at(b.state, a.position) as state,
+    fact_at(b.clearance, a.position) as clearance, fact_at(b.redemption, a.position) as redemption,
+    b.reasons[place_at(b.reason, a.position)] as reason,
+    case when place_at(b.reward, a.position) > 0
+      then b.rewards -> (place_at(b.reward, a.position) - 1) end as rewards,
+    line_at(b.unique_codes, a.position) as "uniqueCodes",
+    line_at(b."references", a.position) as reference, b.folded
   from tenant t
   join campaign c on c.tenant = t.ref
   join assignment a on a.campaign = c.ref and a.customer = md5($2)::uuid

@@ -16,9 +16,13 @@ export function readId(value: unknown): string | undefined {
   return isStorable(value) && value.trim() !== '' ? value : undefined;
 }
 
-/** Text with a NUL or half a surrogate pair cannot be stored, or not under the same name. */
+/**
+ * Text with half a surrogate pair or a NUL cannot be stored, or not under the same name; the ledger
+ * splits its lines by control characters.
+ */
 function isStorable(text: string): boolean {
-  return !text.includes('\0') && text.isWellFormed();
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for.
+  return !/[\0-\x1f]/.test(text) && text.isWellFormed();
 }
 
 /**

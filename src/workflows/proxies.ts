@@ -45,10 +45,19 @@ export const audience = proxyActivities<Pick<Activities, 'collectAudience'>>({
  * Walks a batch through a stage: up to three calls of 30 s each, and the wait for their turns, which
  * the deadline bounds. Safe to run twice: the ledger is asked before every effect.
  */
-export const effects = proxyActivities<
-  Pick<Activities, 'walkStage' | 'revokeBatch' | 'redeemBatch' | 'settleBatch' | 'probe'>
->({
+export const effects = proxyActivities<Pick<Activities, 'walkStage' | 'revokeBatch'>>({
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: '5s',
   retry: patient,
+});
+
+/**
+ * Pays one debt of many, behind everything that has a deadline. Given up after a few attempts, so that
+ * a far side that is away does not keep the debts to the others waiting: settlement is kicked again
+ * within a minute.
+ */
+export const upkeep = proxyActivities<Pick<Activities, 'redeemBatch' | 'settleBatch' | 'probe'>>({
+  startToCloseTimeout: '1 hour',
+  heartbeatTimeout: '5s',
+  retry: { ...patient, maximumAttempts: 5 },
 });

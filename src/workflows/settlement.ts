@@ -10,14 +10,17 @@ import {
   startChild,
   workflowInfo,
 } from '@temporalio/workflow';
+import type { Debts } from '../activities/upkeep.ts';
 import { sliceBatches } from '../domain/batching.ts';
 import { campaign } from './campaign.ts';
 import { workflowId } from './ids.ts';
 import { campaignChanged, kick } from './messages.ts';
-import { effects, ledger } from './proxies.ts';
+import { ledger, upkeep } from './proxies.ts';
 
 /** A halted tenant's key is tried this often: work goes on soon after it was mended. */
 const probeEveryMs = 30_000;
+
+type Debt = Debts['unknown'][number];
 
 /**
  * Pays a tenant's debts: effects whose answers were lost, redemptions that are due, runs that died, a
@@ -29,29 +32,47 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
     kicked = true;
   });
   for (;;) {
-    kicked = false;
-    let debts = await ledger.debts({ tenant });
-    while (debts.halted) {
-      await sleep(probeEveryMs, { summary: 'until the key is tried again' });
-      await tryKey();
-      debts = await ledger.debts({ tenant });
-    }
-    for (const campaignId of debts.open) await startRun(campaignId);
-    for (const debt of debts.unknown.slice(0, sliceBatches)) await effects.settleBatch(debt);
-    for (const debt of debts.redemptions) await effects.redeemBatch(debt);
     if (workflowInfo().continueAsNewSuggested) {
       await condition(allHandlersFinished);
       await continueAsNew<typeof settlement>({ tenant });
     }
-    if (kicked || debts.redemptions.length > 0) continue;
+    kicked = false;
+    const debts = await ledger.debts({ tenant });
+    if (debts.halted) {
+      await sleep(probeEveryMs, { summary: 'until the key is tried again' });
+      await tryKey();
+      continue;
+    }
+    for (const campaignId of debts.open) await startRun(campaignId);
+    for (const debt of debts.unknown.slice(0, sliceBatches)) {
+      await pay(debt, upkeep.settleBatch);
+    }
+    let paid = 0;
+    for (const debt of debts.redemptions) {
+      const isPaid = await pay(debt, upkeep.redeemBatch);
+      if (isPaid) paid += 1;
+    }
+    // There may be more behind what was paid; what could not be paid waits for the next kick.
+    if (kicked || paid > 0) continue;
     if (debts.redemptionsWaitMs === null) return;
     await condition(() => kicked, debts.redemptionsWaitMs, {
       summary: 'until redemptions are due',
     });
   }
 
+  /** A debt that cannot be paid now must not keep the others waiting. */
+  async function pay(debt: Debt, paying: (debt: Debt) => Promise<void>): Promise<boolean> {
+    try {
+      await paying(debt);
+      return true;
+    } catch (error) {
+      log.warn('a debt could not be paid yet', { ...debt, error: String(error) });
+      return false;
+    }
+  }
+
   async function tryKey(): Promise<void> {
-    const { resumed, campaigns } = await effects.probe({ tenant });
+    const { resumed, campaigns } = await upkeep.probe({ tenant });
     if (!resumed) return;
     for (const campaignId of campaigns) {
       const run = getExternalWorkflowHandle(workflowId.campaign({ tenant, campaignId }));

@@ -52,7 +52,8 @@ test('two assignments never share a key', () => {
       );
     }),
   );
-  expect(assignmentKey({ campaignId: '7', customerId: '007', promoCode: 'A/B', instance: 0 })).toBe(
-    '7/007/A%2FB/0',
-  );
+  const keyOf = (customerId: string) =>
+    assignmentKey({ campaignId: '7', customerId, promoCode: 'A/B', instance: 0 });
+  expect(keyOf('007')).toBe('7/007/A%2FB/0');
+  expect(keyOf('a/b')).not.toBe(keyOf('a%2Fb'));
 });

@@ -111,7 +111,9 @@ describe('debts', () => {
     expect(await inbox.tenantsWithDebts()).toContain('debtor');
     await campaign.close();
     expect(await inbox.tenantsWithDebts()).not.toContain('debtor');
-    await pool.query('update batch set redemptions_due_at = now() where campaign = $1', [campaign.ref]);
+    await pool.query('update batch set redemptions_due_at = now() where campaign = $1', [
+      campaign.ref,
+    ]);
     expect(await inbox.tenantsWithDebts()).toContain('debtor');
   });
 });

@@ -58,7 +58,10 @@ export async function liveCampaign(host: WorkflowHost, seed: number) {
     const what = happenings[upTo(happenings.length - 1)] ?? 'hold';
     happenAt(upTo(25 * minuteMs), what, () => happen(what));
   }
-  for (let at = 0; at <= horizonMs; at += relayEveryMs) timeline.at(begin + at, () => void relay());
+  for (let at = 0; at < horizonMs; at += relayEveryMs) {
+    timeline.at(begin + at, () => void relay());
+  }
+  timeline.at(begin + horizonMs, () => undefined);
   happenAt(40 * minuteMs, 'mend', () => happen('mend'));
 
   function happenAt(atMs: number, what: string, act: () => void): void {
@@ -97,14 +100,18 @@ export async function liveCampaign(host: WorkflowHost, seed: number) {
         campaign.held = undefined;
         break;
       case 'reschedule':
-        return announce(upTo(10 * minuteMs));
+        announce(upTo(10 * minuteMs));
+        break;
       case 'repeat event 5':
-        return void harness.start('campaign', workflowId.campaign(id), id);
+        void harness.start('campaign', workflowId.campaign(id), id);
+        break;
       case 'event 4':
         ledger.fence(id, timeline.now());
-        return void harness.start('cancellation', workflowId.cancellation(id), id);
+        void harness.start('cancellation', workflowId.cancellation(id), id);
+        break;
       case 'terminate':
-        return void harness.terminate(workflowId.campaign(id));
+        void harness.terminate(workflowId.campaign(id));
+        break;
       case 'halt':
         tenant.halted = true;
         tenant.keyMended = false;

@@ -3,7 +3,7 @@ import { type RevocationReason, revocationReasons } from '../../src/domain/words
 import { heldBatches } from '../../src/ledger/batches.ts';
 import { appendChange } from '../../src/ledger/columns.ts';
 import { transaction } from '../../src/ledger/pool.ts';
-import { redemptionsDue } from '../../src/ledger/redemptions.ts';
+import { queuedBatches } from '../../src/ledger/redemptions.ts';
 import { openLedger, rowsOf, type TestLedger } from '../ledger/ledger.ts';
 import { openBatch, type TestBatch } from './batch.ts';
 import { lostAnswer } from './far-sides.ts';
@@ -85,7 +85,7 @@ test('what a platform refuses to take back is asked for again by the next round'
 test('the queued redemptions of what is taken back are dropped', async () => {
   const batch = await openBatch(ledger, rowsOf(2));
   await batch.walk(...given, 'report', 'redeem');
-  expect(await redemptionsDue(ledger.pool, batch.id.tenant)).toHaveLength(1);
+  expect(await queuedBatches(ledger.pool, batch.id.tenant)).toHaveLength(1);
   await batch.walk('canceled', 'tell');
   expect(batch.far.of('redeem')).toEqual([]);
   expect((await batch.members()).map(({ redemption }) => redemption)).toEqual(['none', 'none']);
@@ -96,7 +96,7 @@ test('redemptions are told once and for all, and keep nothing due', async () => 
   await batch.walk(...given, 'report', 'redeem', 'tell', 'redeem', 'tell');
   expect(batch.far.of('redeem')).toHaveLength(1);
   expect(batch.far.redeemed.size).toBe(3);
-  expect(await redemptionsDue(ledger.pool, batch.id.tenant)).toEqual([]);
+  expect(await queuedBatches(ledger.pool, batch.id.tenant)).toEqual([]);
 });
 
 test('what is queued while others are told keeps the batch due', async () => {
@@ -109,7 +109,7 @@ test('what is queued while others are told keeps the batch due', async () => {
   };
   batch.far.mishap('redeem', { acts: true, meanwhile: queueOther });
   await batch.walk('tell');
-  expect(await redemptionsDue(ledger.pool, batch.id.tenant)).toHaveLength(1);
+  expect(await queuedBatches(ledger.pool, batch.id.tenant)).toHaveLength(1);
 });
 
 test('what the customer used meanwhile keeps nothing due and is not told as ours', async () => {
@@ -124,5 +124,5 @@ test('what the customer used meanwhile keeps nothing due and is not told as ours
   );
   await batch.walk('tell');
   expect(batch.far.of('redeem')).toEqual([]);
-  expect(await redemptionsDue(ledger.pool, batch.id.tenant)).toEqual([]);
+  expect(await queuedBatches(ledger.pool, batch.id.tenant)).toEqual([]);
 });

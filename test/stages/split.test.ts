@@ -23,8 +23,8 @@ test.each(['validate', 'allocate'] as const)('a 413 to %s teaches the size, once
   expect(await batch.states()).toEqual(Array.from({ length: 10 }, () => passed[kind]));
   expect([...batch.far.validated.values()].every((times) => times === 1)).toBe(true);
   expect(await learnedSize(ledger.pool, batch.id.tenant, sides[kind])).toBe(2);
-  // Ten, then five, then five calls of two.
-  expect(batch.far.of(kind)).toHaveLength(7);
+  // Ten, then five, then two halves in twos and ones.
+  expect(batch.far.of(kind)).toHaveLength(8);
 });
 
 test('what was learned from a 413 is known to the next batch', async () => {

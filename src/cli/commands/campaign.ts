@@ -66,10 +66,10 @@ function print(shown: Campaign): void {
   printFacts([
     ['campaign', `${shown.campaignId} of ${shown.tenant}`],
     ['phase', `${shown.phase}, epoch ${shown.epoch}, pass ${shown.pass}`],
-    ['note', noteOf(shown) || undefined],
-    ['deadline', writeInstant(instants?.deadline ?? null) || undefined],
-    ['stop', writeInstant(instants?.stop ?? null) || undefined],
-    ['rewards end', writeInstant(shown.expiresAt) || undefined],
+    ['note', noteOf(shown)],
+    ['deadline', writeInstant(instants?.deadline ?? null)],
+    ['stop', writeInstant(instants?.stop ?? null)],
+    ['rewards end', writeInstant(shown.expiresAt)],
     ['customers', writeCount(counts.customers)],
     ['assignments', writeCounts(counts.states)],
     [

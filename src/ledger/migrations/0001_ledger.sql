@@ -77,17 +77,22 @@ create table batch (
   people int not null,
   folded bigint not null default 0,
   customers text[] not null,
-  code smallint[] not null,
   action int[] not null,
-  state smallint[] not null,
-  clearance smallint[] not null,
-  redemption smallint[] not null,
-  reason smallint[] not null,
+  -- Packed, an element an assignment: facts take a byte, places in a list two. Read as smallint[] a
+  -- column took the server 0.5 ms and the worker 3 ms; packed it takes neither anything to speak of.
+  -- `leads` is 1 where a customer's members begin.
+  leads bytea not null,
+  state bytea not null,
+  clearance bytea not null,
+  redemption bytea not null,
+  code bytea not null,
+  reason bytea not null,
   reasons text[] not null default '{}',
-  reward smallint[],
+  reward bytea,
   rewards jsonb not null default '[]',
-  unique_code text[],
-  reference text[],
+  -- A line an assignment, split by the unit separator, which no id may hold.
+  unique_codes text,
+  "references" text,
   primary key (campaign, number)
 );
 
@@ -161,6 +166,14 @@ create table audit (
   at timestamptz not null default clock_timestamp()
 );
 
+-- An element of a packed column, from 1.
+create function fact_at(packed bytea, place int) returns smallint language sql immutable parallel safe
+  return get_byte(packed, place - 1);
+create function place_at(packed bytea, place int) returns int language sql immutable parallel safe
+  return get_byte(packed, 2 * place - 2) * 256 + get_byte(packed, 2 * place - 1);
+create function line_at(lines text, place int) returns text language sql immutable parallel safe
+  return nullif(split_part(lines, chr(31), place), '');
+
 create function state_name(value smallint) returns text language sql immutable parallel safe return
   (array['targeted', 'screened', 'validated', 'published', 'allocated', 'used', 'expired',
     'screened_out', 'refused', 'declined', 'lapsed', 'revoked', 'cleared'])[value + 1];
@@ -198,32 +211,40 @@ select campaign, batch, position,
   max(reason) filter (where fact = 'state') as reason
 from latest group by campaign, batch, position;
 
--- The three facts of every assignment as numbers: what counts read.
+-- The three facts of every assignment as numbers: what counts read. A column is unpacked once a batch
+-- (offset 0 keeps the inner select apart), not once an element.
 create view fact as
-select b.campaign, b.number as batch, e.position::int as position,
-  coalesce(u.state, e.state) as state,
-  coalesce(u.clearance, e.clearance) as clearance,
-  coalesce(u.redemption, e.redemption) as redemption
+select b.campaign, b.number as batch, p.place as position,
+  coalesce(u.state, fact_at(k.state, p.place)) as state,
+  coalesce(u.clearance, fact_at(k.clearance, p.place)) as clearance,
+  coalesce(u.redemption, fact_at(k.redemption, p.place)) as redemption,
+  fact_at(k.leads, p.place) = 1 as leads
 from batch b
-cross join lateral unnest(b.state, b.clearance, b.redemption)
-  with ordinality as e(state, clearance, redemption, position)
-left join unfolded u on u.campaign = b.campaign and u.batch = b.number and u.position = e.position;
+cross join lateral (
+  select b.leads || ''::bytea as leads, b.state || ''::bytea as state, b.clearance || ''::bytea as clearance,
+    b.redemption || ''::bytea as redemption offset 0) k
+cross join lateral generate_series(1, b.size) as p(place)
+left join unfolded u on u.campaign = b.campaign and u.batch = b.number and u.position = p.place;
 
--- Everything of every assignment, as plain rows: what reports and invariants read. The arrays are
--- unnested side by side; joining them by position would compare each element with each other one.
+-- Everything of every assignment, as plain rows: what reports and invariants read. The columns are
+-- laid side by side; joining them by position would compare each element with each other one.
 create view member as
-select b.campaign, b.number as batch, e.position::int as position, e.customer,
-  c.codes[e.code] as code, e.action,
-  state_name(coalesce(u.state, e.state)) as state,
-  clearance_name(coalesce(u.clearance, e.clearance)) as clearance,
-  redemption_name(coalesce(u.redemption, e.redemption)) as redemption,
-  coalesce(u.reason, b.reasons[e.reason]) as reason,
-  case when e.reward > 0 then b.rewards -> (e.reward - 1) end as rewards,
-  e.unique_code, e.reference
+select b.campaign, b.number as batch, e.place::int as position, e.customer,
+  c.codes[place_at(k.code, e.place::int)] as code, e.action,
+  state_name(coalesce(u.state, fact_at(k.state, e.place::int))) as state,
+  clearance_name(coalesce(u.clearance, fact_at(k.clearance, e.place::int))) as clearance,
+  redemption_name(coalesce(u.redemption, fact_at(k.redemption, e.place::int))) as redemption,
+  coalesce(u.reason, b.reasons[place_at(k.reason, e.place::int)]) as reason,
+  case when place_at(k.reward, e.place::int) > 0
+    then b.rewards -> (place_at(k.reward, e.place::int) - 1) end as rewards,
+  nullif(e.unique_code, '') as unique_code, nullif(e.reference, '') as reference
 from batch b
 join campaign c on c.ref = b.campaign
-cross join lateral unnest(b.customers, b.code, b.action, b.state, b.clearance, b.redemption,
-    b.reason, b.reward, b.unique_code, b.reference)
-  with ordinality as e(customer, code, action, state, clearance, redemption, reason, reward,
-    unique_code, reference, position)
-left join unfolded u on u.campaign = b.campaign and u.batch = b.number and u.position = e.position;
+cross join lateral (
+  select b.state || ''::bytea as state, b.clearance || ''::bytea as clearance,
+    b.redemption || ''::bytea as redemption, b.code || ''::bytea as code,
+    b.reason || ''::bytea as reason, b.reward || ''::bytea as reward offset 0) k
+cross join lateral unnest(b.customers, b.action, string_to_array(b.unique_codes, chr(31)),
+    string_to_array(b."references", chr(31)))
+  with ordinality as e(customer, action, unique_code, reference, place)
+left join unfolded u on u.campaign = b.campaign and u.batch = b.number and u.position = e.place;

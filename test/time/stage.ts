@@ -1,0 +1,131 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { TestWorkflowEnvironment } from '@temporalio/testing';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { expect, inject } from 'vitest';
+import { instantsOf } from '../../src/domain/campaign.ts';
+import type { CampaignId } from '../../src/domain/words.ts';
+import { taskQueue, workflowId } from '../../src/workflows/ids.ts';
+import { campaignChanged } from '../../src/workflows/messages.ts';
+import { createFakeLedger } from './fake-ledger.ts';
+import type { CallFate } from './fake-stages.ts';
+import type { Audience, FakeCampaign, FakeEffect } from './fake-state.ts';
+
+export type Stage = Awaited<ReturnType<typeof openStage>>;
+
+export interface Play extends Partial<Audience> {
+  /** From now, milliseconds. */
+  deadlineMs: number;
+  /** What happens on the way, each at its virtual instant from now, in order. */
+  cues?: [atMs: number, act: () => void | Promise<void>][];
+  /** Called before every activity; may throw in its place. */
+  before?: (activity: string, input: unknown) => void | Promise<void>;
+  fate?: (effect: FakeEffect) => CallFate;
+}
+
+export const secondMs = 1_000;
+export const minuteMs = 60 * secondMs;
+export const dayMs = 24 * 60 * minuteMs;
+
+/** The time-skipping server of one test file, with a worker over a fake ledger on its clock. */
+export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const env = await TestWorkflowEnvironment.createTimeSkipping({
+    server: { executable: { type: 'existing-path', path: inject('testServerPath') } },
+  });
+  let acts: (() => void | Promise<void>)[] = [];
+  let before: Play['before'];
+  let fate: Play['fate'];
+  const ledger = createFakeLedger({
+    clock: { now: () => env.currentTimeMs(), pass: () => Promise.resolve() },
+    before: (activity, input) => before?.(activity, input),
+    fate: (effect) => fate?.(effect) ?? 'answered',
+  });
+  const worker = await Worker.create({
+    connection: env.nativeConnection,
+    taskQueue,
+    workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
+    activities: { ...activitiesOf(ledger), act: async (cue: number) => acts[cue]?.() },
+    ...options,
+  });
+  const running = worker.run();
+  const { workflow } = env.client;
+
+  async function announce(id: CampaignId, deadlineMs: number): Promise<void> {
+    const announcedAt = await env.currentTimeMs();
+    const instants = instantsOf(announcedAt + deadlineMs, { clearanceMarginMs: 30_000 });
+    ledger.announce(id, { announcedAt, durationDays: 7, instants, problem: undefined });
+  }
+
+  async function start(type: string, of: { id: string; args: unknown[] }) {
+    return workflow.start(type, {
+      ...{ taskQueue, workflowId: of.id, args: of.args, workflowIdConflictPolicy: 'USE_EXISTING' },
+    });
+  }
+
+  return {
+    env,
+    ledger,
+    workflow,
+    announce,
+    start,
+
+    /** Plays a campaign to its end, with what happens on the way. */
+    async play(id: CampaignId, play: Play): Promise<{ ended: unknown; campaign: FakeCampaign }> {
+      const { deadlineMs, cues = [], before: first, fate: calls, ...audience } = play;
+      const campaign = ledger.ensure(id, audience);
+      await announce(id, deadlineMs);
+      [before, fate, acts] = [first, calls, cues.map(([, act]) => act)];
+      const run = await start('campaign', { id: workflowId.campaign(id), args: [id] });
+      const cuesMs = cues.map(([atMs]) => atMs);
+      const directed = await start('director', {
+        id: `${workflowId.campaign(id)}/director`,
+        args: [cuesMs],
+      });
+      const [ended] = await Promise.all([run.result(), directed.result()]);
+      return { ended, campaign };
+    },
+
+    /** What the gateway does when another deadline comes. */
+    async reschedule(id: CampaignId, deadlineMs: number): Promise<void> {
+      await announce(id, deadlineMs);
+      await start('campaign', { id: workflowId.campaign(id), args: [id] });
+      await workflow.getHandle(workflowId.campaign(id)).signal(campaignChanged);
+    },
+
+    /** What the gateway does when event 4 comes. */
+    async cancel(id: CampaignId): Promise<void> {
+      ledger.fence(id, await env.currentTimeMs());
+      await start('cancellation', { id: workflowId.cancellation(id), args: [id] });
+    },
+
+    result: (id: string): Promise<unknown> => workflow.getHandle(id).result(),
+
+    /** Waits for a story that another one leaves behind. */
+    async runExpiry(id: CampaignId): Promise<void> {
+      await workflow.getHandle(workflowId.expiry(id)).result();
+    },
+
+    /** With `vitest -u` a run's history becomes one that replay is tested against. */
+    async keepHistory(name: string, id: string): Promise<void> {
+      if (expect.getState().snapshotState.snapshotUpdateState !== 'all') return;
+      const history = await workflow.getHandle(id).fetchHistory();
+      const file = fileURLToPath(new URL(`../histories/${name}.json`, import.meta.url));
+      writeFileSync(file, historyToJSON(history));
+    },
+
+    async close(): Promise<void> {
+      worker.shutdown();
+      await running;
+      await env.teardown();
+    },
+  };
+}
+
+/** An object of its own for the worker, which lists what it is given. */
+function activitiesOf({ activities }: ReturnType<typeof createFakeLedger>) {
+  return Object.fromEntries(
+    Object.keys(activities).map((name) => [name, Reflect.get(activities, name)]),
+  );
+}
