@@ -30,7 +30,7 @@ interface Columns {
 interface People extends Columns {
   customers: string;
   codes: string[];
-  action: string;
+  action: Buffer;
   code: Buffer;
   reward: Buffer | null;
   rewards: Reward[][];
@@ -96,8 +96,7 @@ export async function readBatch(
   number: number,
 ): Promise<BatchRow | undefined> {
   const found = await connection.query<People>(
-    `select ${factColumns}, array_to_string(b.customers, chr(31)) as customers, c.codes, b.code,
-       array_to_string(b.action, ',') as action, b.reward, b.rewards, b.unique_codes
+    `select ${factColumns}, b.customers, c.codes, b.code, b.action, b.reward, b.rewards, b.unique_codes
      from batch b join campaign c on c.ref = b.campaign where b.campaign = $1 and b.number = $2`,
     [campaign, number],
   );
@@ -212,15 +211,14 @@ async function layChanges(
 
 function membersOf(people: People): Member[] {
   const { codes, reasons, rewards, code, reason, reward, state, clearance, redemption } = people;
-  const actions = people.action.split(',');
   const uniqueCodes = people.unique_codes?.split(separator);
   return people.customers.split(separator).map((customerId, index) => {
-    const action = actions[index];
+    const action = people.action.readInt32BE(4 * index);
     return {
       position: index + 1,
       customerId,
       promoCode: elementOf(codes, code.readUInt16BE(2 * index) - 1),
-      actionId: action === '0' ? undefined : action,
+      actionId: action === 0 ? undefined : String(action),
       state: elementOf(states, state[index]),
       clearance: elementOf(clearances, clearance[index]),
       redemption: elementOf(redemptions, redemption[index]),

@@ -52,7 +52,7 @@ const places = `
   select c.ref, c.id as "campaignId",
     round(extract(epoch from c.collected_at) * 1000)::float8 as "collectedAt",
     round(extract(epoch from c.closed_at) * 1000)::float8 as "closedAt",
-    a.batch, a.position, a.instance, b.customers[a.position] as "customerId",
+    a.batch, a.position, a.instance, line_at(b.customers, a.position) as "customerId",
     c.codes[place_at(b.code, a.position)] as "promoCode", fact_at(b.state, a.position) as state,
     fact_at(b.clearance, a.position) as clearance, fact_at(b.redemption, a.position) as redemption,
     b.reasons[place_at(b.reason, a.position)] as reason,
@@ -64,7 +64,7 @@ const places = `
   join campaign c on c.tenant = t.ref
   join assignment a on a.campaign = c.ref and a.customer = md5($2)::uuid
   join batch b on b.campaign = a.campaign and b.number = a.batch
-  where t.name = $1 and ($3::text is null or c.id = $3) and b.customers[a.position] = $2
+  where t.name = $1 and ($3::text is null or c.id = $3) and line_at(b.customers, a.position) = $2
   order by c.recorded_at, c.ref, a.batch, a.position`;
 
 /**

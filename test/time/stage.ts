@@ -6,7 +6,7 @@ import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { expect, inject } from 'vitest';
 import { instantsOf } from '../../src/domain/campaign.ts';
 import type { CampaignId } from '../../src/domain/words.ts';
-import { taskQueue, workflowId } from '../../src/workflows/ids.ts';
+import { searchAttributeKeys, taskQueue, workflowId } from '../../src/workflows/ids.ts';
 import { campaignChanged } from '../../src/workflows/messages.ts';
 import { createFakeLedger } from './fake-ledger.ts';
 import type { CallFate } from './fake-stages.ts';
@@ -33,6 +33,16 @@ export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
   Runtime.install({ logger: new DefaultLogger('ERROR') });
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: inject('testServerPath') } },
+  });
+  // As `start-dev --search-attribute` does it: 2 is a keyword, 6 an instant.
+  await env.connection.operatorService.addSearchAttributes({
+    namespace: env.namespace ?? 'default',
+    searchAttributes: Object.fromEntries(
+      Object.values(searchAttributeKeys).map(({ name, type }) => [
+        name,
+        type === 'KEYWORD' ? 2 : 6,
+      ]),
+    ),
   });
   let acts: (() => void | Promise<void>)[] = [];
   let before: Play['before'];
@@ -70,6 +80,10 @@ export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
     workflow,
     announce,
     start,
+    /** Called before every activity from now on; a play has its own. */
+    interfere(act: NonNullable<Play['before']>): void {
+      before = act;
+    },
 
     /** Plays a campaign to its end, with what happens on the way. */
     async play(id: CampaignId, play: Play): Promise<{ ended: unknown; campaign: FakeCampaign }> {
@@ -100,12 +114,14 @@ export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
       await start('cancellation', { id: workflowId.cancellation(id), args: [id] });
     },
 
-    result: (id: string): Promise<unknown> => workflow.getHandle(id).result(),
+    /** How long a run took, from its start to its end, in its own time. */
+    async tookMs(runId: string): Promise<number> {
+      const { startTime, closeTime } = await workflow.getHandle(runId).describe();
+      return (closeTime?.getTime() ?? Number.NaN) - startTime.getTime();
+    },
 
     /** Waits for a story that another one leaves behind. */
-    async runExpiry(id: CampaignId): Promise<void> {
-      await workflow.getHandle(workflowId.expiry(id)).result();
-    },
+    result: (id: string): Promise<unknown> => workflow.getHandle(id).result(),
 
     /** With `vitest -u` a run's history becomes one that replay is tested against. */
     async keepHistory(name: string, id: string): Promise<void> {

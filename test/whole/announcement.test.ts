@@ -18,9 +18,7 @@ beforeAll(async () => {
     longer: slowly,
     shorter: slowly,
     stranger: {},
-    ...Object.fromEntries(
-      bad.map(({ name }) => [name, { section: { timeZone: 'Europe/Malta' } }]),
-    ),
+    ...Object.fromEntries(bad.map(({ name }) => [name, { section: { timeZone: 'Europe/Malta' } }])),
   });
 });
 afterAll(() => house.close());
@@ -54,7 +52,9 @@ describe.concurrent('event 5', () => {
   });
 
   it('ends a running campaign by its earlier deadline, and goes on by a later one', async () => {
-    const id = house.createCampaign('shorter', { customers: 1_500, deadlineInSeconds: 300 });
+    const id = house.createCampaign('shorter', {
+      ...{ customers: 1_500, severalCodesShare: 0, deadlineInSeconds: 300 },
+    });
     house.sandbox.setFaults('shorter', [{ kind: 'allocations', fault: 'slow', ms: 1_000 }]);
     await house.sandbox.announce('shorter', id);
     await until('something is allocated', () => called('shorter', 'allocations') >= 2);

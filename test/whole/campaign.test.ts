@@ -37,11 +37,13 @@ it('decides every customer of a campaign, whatever the rows of its audience are 
   expect(books.screenedOut).toBeGreaterThan(0);
   expect(counts.states['cleared']).toBeGreaterThan(100);
   expect(counts.redemptions['told']).toBe(counts.states['allocated']);
+  expect(house.sandbox.traffic('full').faults).toEqual({ 'audience shift': 1 });
 
   const several = house.sandbox.customer('full', id, await customerWithTwoCodes(id));
   const assignments = await house.timeline('full', id, several.customerId);
   expect(assignments.map(({ promoCode, state, reason }) => [promoCode, state, reason])).toEqual([
-    ['SPRING25', 'allocated', null],
+    // Whoever does not hold all of his codes is not approved, and what he was given is taken back.
+    ['SPRING25', 'revoked', 'deadline'],
     ['NEVERHEARD', 'refused', 'unknown_promo_code'],
   ]);
 });
@@ -107,7 +109,7 @@ async function customerWithTwoCodes(campaignId: string): Promise<string> {
   for (let index = 0; index < 3_000; index += 1) {
     const id = `P-${String(index).padStart(8, '0')}`;
     const { codes, control } = house.sandbox.customer('full', campaignId, id);
-    if (!control && codes.length === 2 && codes[0]?.held) return id;
+    if (!control && codes.length === 2 && codes[0]?.everAllocated) return id;
   }
   throw new Error('nobody has two codes');
 }

@@ -88,7 +88,7 @@ export async function openHouse(
       sandbox.createCampaign(tenant, { hookUrl: hookUrl(tenant), ...options }),
     async read(tenant, campaignId) {
       const shown = await ask(`${tenant}/campaigns/${campaignId}`);
-      return shown && shapes.campaign.parse(shown);
+      return shown === undefined ? undefined : shapes.campaign.parse(shown);
     },
     async timeline(tenant, campaignId, customerId) {
       const shown = await ask(`${tenant}/customers/${customerId}/timeline?campaign=${campaignId}`);

@@ -1,5 +1,5 @@
-import type { Sandbox } from '../../sandbox/sandbox.ts';
 import type { SandboxOptions } from '../../sandbox/options.ts';
+import type { Sandbox } from '../../sandbox/sandbox.ts';
 
 /** The secret last part of every tenant's webhook address. */
 export const token = 'whole-run-token';

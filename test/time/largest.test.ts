@@ -1,0 +1,34 @@
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { workflowId } from '../../src/workflows/ids.ts';
+import { minuteMs, openStage, type Stage } from './stage.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage.close());
+
+test('a million customers, a hundred batches, stay in short histories of small payloads', async () => {
+  const id = { tenant: 'acme', campaignId: '1' };
+  // What a batch holds is nothing to its story: ten customers stand for ten thousand.
+  const { ended } = await stage.play(id, {
+    deadlineMs: 60 * minuteMs,
+    customers: 1_000,
+    batchSize: 10,
+    lanes: 8,
+  });
+  expect(ended).toBe('decided');
+  const run = workflowId.campaign(id);
+  const histories = [run, workflowId.slice(run, 1, 1), workflowId.batch(run, 100)];
+  for (const one of histories) {
+    const history = await stage.workflow.getHandle(one).fetchHistory();
+    const json = historyToJSON(history);
+    expect(history.events?.length, one).toBeLessThan(2_000);
+    expect(json.length, one).toBeLessThan(300 * 1024);
+    const payloads = json.match(/"data": *"[^"]*"/g) ?? [];
+    expect(Math.max(...payloads.map((payload) => payload.length)), one).toBeLessThan(8 * 1024);
+  }
+  await stage.keepHistory('campaign-largest', run);
+  await stage.keepHistory('slice-largest', workflowId.slice(run, 1, 1));
+});

@@ -1,0 +1,136 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { workflowId } from '../../src/workflows/ids.ts';
+import { kick } from '../../src/workflows/messages.ts';
+import { countStates, cutAudience, membersOf } from './fake-state.ts';
+import { dayMs, minuteMs, openStage, type Stage } from './stage.ts';
+
+let stage: Stage;
+beforeAll(async () => {
+  stage = await openStage();
+});
+afterAll(() => stage.close());
+
+test('rewards are taken back when they end, 97 days later, within the minute', async () => {
+  const id = { tenant: 'expiry', campaignId: '1' };
+  const { campaign } = await stage.play(id, { deadlineMs: 30 * minuteMs, durationDays: 97 });
+  await stage.result(workflowId.expiry(id));
+  expect(countStates(campaign)).toMatchObject({ expired: 24 });
+  const endsAt = campaign.expiresAt ?? 0;
+  const taken = campaign.effects.find(({ reason }) => reason === 'expired')?.begunAt ?? 0;
+  expect(taken).toBeGreaterThanOrEqual(endsAt);
+  expect(taken).toBeLessThan(endsAt + 2 * minuteMs);
+  expect(endsAt - campaign.announcedAt).toBeGreaterThan(97 * dayMs);
+  await stage.keepHistory('expiry', workflowId.expiry(id));
+});
+
+test('a revocation of 250 batches goes in rounds, and goes on behind one that fails', async () => {
+  const campaign = stage.ledger.ensure(
+    { tenant: 'revocation', campaignId: '2' },
+    { customers: 250, batchSize: 1 },
+  );
+  campaign.batches = cutAudience(campaign);
+  for (const member of membersOf(campaign)) member.facts.state = 'allocated';
+  let calls = 0;
+  stage.interfere((activity) => {
+    if (activity === 'revokeBatch') calls += 1;
+    if (calls === 7) throw new Error('the platform is away for a moment');
+  });
+  const parent = 'revocation/campaign/2';
+  const revocation = await stage.start('revocation', {
+    id: workflowId.revocation(parent, 'canceled'),
+    args: [{ ref: campaign.ref, reason: 'canceled', lanes: 8 }],
+  });
+  await revocation.result();
+  expect(countStates(campaign)).toEqual({ revoked: membersOf(campaign).length });
+  await stage.keepHistory('revocation-largest', workflowId.revocation(parent, 'canceled'));
+});
+
+test('settlement tells the redemptions that are due', async () => {
+  const id = { tenant: 'redemptions', campaignId: '3' };
+  const { campaign } = await stage.play(id, { deadlineMs: 30 * minuteMs });
+  expect(stage.ledger.books.redeemed.size).toBe(0);
+  await settle(id.tenant);
+  expect(stage.ledger.books.redeemed.size).toBe(24);
+  expect(membersOf(campaign).filter(({ facts }) => facts.redemption === 'queued')).toEqual([]);
+  await stage.keepHistory('settlement', workflowId.settlement(id.tenant));
+});
+
+test('a debt that cannot be paid does not keep the others waiting', async () => {
+  const id = { tenant: 'refusing', campaignId: '4' };
+  const { campaign } = await stage.play(id, { deadlineMs: 30 * minuteMs });
+  stage.interfere((activity, input) => {
+    if (activity === 'redeemBatch' && JSON.stringify(input).includes('"number":1')) {
+      throw new Error('the far side is away');
+    }
+  });
+  await settle(id.tenant);
+  const due = campaign.batches.filter(({ redemptionsDue }) => redemptionsDue);
+  expect(due.map(({ number }) => number)).toEqual([1]);
+});
+
+test('settlement gives an open campaign a run that has none', async () => {
+  const id = { tenant: 'orphan', campaignId: '5' };
+  const campaign = stage.ledger.ensure(id);
+  await stage.announce(id, 30 * minuteMs);
+  await settle(id.tenant);
+  expect(await stage.result(workflowId.campaign(id))).toBe('decided');
+  expect(campaign.phase).toBe('closed');
+});
+
+test('settlement leaves a campaign alone that has its run', async () => {
+  const id = { tenant: 'running', campaignId: '6' };
+  const { ended } = await stage.play(id, {
+    deadlineMs: 30 * minuteMs,
+    maxAudience: 1,
+    cues: [[minuteMs, () => settle(id.tenant)]],
+  });
+  expect(ended).toBe('deadline');
+});
+
+test('settlement tries a key again until it is mended, and tells the run', async () => {
+  const id = { tenant: 'halted', campaignId: '7' };
+  const tenant = stage.ledger.tenantOf(id.tenant);
+  tenant.halted = true;
+  let probes = 0;
+  const { ended, campaign } = await stage.play(id, {
+    deadlineMs: 30 * minuteMs,
+    before: (activity) => {
+      if (activity === 'probe') probes += 1;
+    },
+    cues: [
+      [minuteMs, () => startSettlement(id.tenant)],
+      [
+        5 * minuteMs,
+        () => {
+          tenant.keyMended = true;
+        },
+      ],
+    ],
+  });
+  expect(ended).toBe('decided');
+  expect(countStates(campaign).allocated).toBe(24);
+  expect(probes).toBeGreaterThan(5);
+  await stage.result(workflowId.settlement(id.tenant));
+  await stage.keepHistory('settlement-halted', workflowId.settlement(id.tenant));
+});
+
+test('a kick that comes while settlement is at work is not lost', async () => {
+  const tenant = 'kicked';
+  let rounds = 0;
+  stage.interfere(async (activity) => {
+    if (activity !== 'debts') return;
+    rounds += 1;
+    if (rounds === 1) await stage.workflow.getHandle(workflowId.settlement(tenant)).signal(kick);
+  });
+  await settle(tenant);
+  expect(rounds).toBe(2);
+});
+
+async function startSettlement(tenant: string): Promise<void> {
+  await stage.start('settlement', { id: workflowId.settlement(tenant), args: [{ tenant }] });
+}
+
+async function settle(tenant: string): Promise<void> {
+  await startSettlement(tenant);
+  await stage.result(workflowId.settlement(tenant));
+}
