@@ -130,7 +130,7 @@ function settingsFor(urls: {
       redeemEveryMs: 0,
       lanes: 8,
     },
-    limits: { maxAudience: 100_000_000, maxRewardTotal: {}, onlyCustomers: [] },
+    limits: { maxAudience: 100_000_000, onlyCustomers: [] },
   };
 }
 

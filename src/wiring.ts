@@ -45,7 +45,10 @@ export function wire(config: Config, addresses: Addresses, log: Log) {
         turn: turns.turn,
         async onUnauthorized(farSide, message) {
           if (!(await haltTenant(pool, tenant, farSide, message))) return;
-          log.error({ alert: true, tenant, farSide, message }, 'a far side does not know our key');
+          log.error(
+            { alert: 'halt', tenant, farSide, message },
+            'a far side does not know our key',
+          );
           starts.kickSettlement(tenant);
         },
       });

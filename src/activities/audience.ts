@@ -37,6 +37,14 @@ export function audienceActivities(house: Activated) {
     async collectAudience({ ref }: { ref: number }): Promise<Collected> {
       return watched((signal) => translated(() => collect(house, ref, signal)));
     },
+
+    /**
+     * Unites whom Optimove names of a deleted campaign with the ledger, so that its books are whole.
+     * The list lives for two hours and may be gone (API §6.4): then the ledger's own word stands.
+     */
+    async collectCanceled({ ref }: { ref: number }): Promise<void> {
+      await watched((signal) => unite(house, ref, signal));
+    },
   };
 }
 
@@ -56,10 +64,40 @@ async function collect(house: Activated, ref: number, signal: AbortSignal): Prom
       if (details?.targeted === (await countStaged(pool, ref))) break;
     }
   } catch (error) {
-    if (error instanceof Fault && error.kind === 'unauthorized') return { stopped: 'halted' };
-    throw error;
+    if (!(error instanceof Fault)) throw error;
+    if (error.kind === 'unauthorized') return { stopped: 'halted' };
+    // The data may lag the webhook (API §3): a campaign not known yet is like an empty one.
+    if (error.status !== 404 || (await countStaged(pool, ref)) > 0) throw error;
   }
   return settleAudience(house, campaign);
+}
+
+/** The canceled list is staged behind every sweep of the audience. */
+const canceledSweep = maxSweeps + 1;
+
+async function unite(house: Activated, ref: number, signal: AbortSignal): Promise<void> {
+  const { pool } = house;
+  const campaign = await campaignOf(pool, ref);
+  const { tenant, campaignId } = campaign;
+  const { optimove } = worldOf(house, tenant);
+  const top = campaign.plan?.pageSize ?? 10_000;
+  try {
+    for (let number = 0, length = top; length >= top; number += 1) {
+      const page = await optimove.canceledCustomers(
+        { campaignId, skip: number * top, top },
+        readingFor(campaign, signal),
+      );
+      await stagePage(pool, ref, canceledSweep, number, page);
+      length = page.length;
+    }
+  } catch (error) {
+    if (!(error instanceof Fault)) throw error;
+    house.log.warn(
+      { tenant, campaign: campaignId, fault: error.message },
+      'the list of a deleted campaign could not be read: the ledger stands alone',
+    );
+  }
+  await cutAudience(pool, ref);
 }
 
 function readingFor(campaign: CampaignRow, signal: AbortSignal): Reading {

@@ -23,9 +23,7 @@ const scheduled = z.strictObject({
 
 const limits = z.strictObject({
   maxAudience: count(1, 1_000_000_000).default(2_000_000),
-  maxRewardTotal: z
-    .record(text, z.number({ error: 'must be a number' }).nonnegative('must not be negative'))
-    .default({}),
+  maxRewardTotal: notBuilt('a limit on what is given in all'),
   perCustomer: notBuilt('limits for one customer'),
   onlyCustomers: z.array(text).default([]),
 });
@@ -66,14 +64,6 @@ const tenant = z
       context.addIssue({ code: 'custom', path: ['promotions', 'rateLimit'], message });
     },
     { when: areRight('optimove', 'promotions') },
-  )
-  .superRefine(
-    ({ promotions, limits }, context) => {
-      if (promotions || Object.keys(limits.maxRewardTotal).length === 0) return;
-      const message = 'needs promotions, which says what each customer gets';
-      context.addIssue({ code: 'custom', path: ['limits', 'maxRewardTotal'], message });
-    },
-    { when: areRight('promotions', 'limits') },
   );
 
 type TenantSection = z.output<typeof tenant>;
@@ -141,7 +131,6 @@ export function settingsOf(name: string, section: TenantSection): TenantSettings
     },
     limits: {
       maxAudience: limits.maxAudience,
-      maxRewardTotal: limits.maxRewardTotal,
       onlyCustomers: limits.onlyCustomers,
     },
   };

@@ -17,8 +17,6 @@ export interface ScheduledRules {
 export interface Limits {
   /** More targeted customers than this wait for a person before anything is validated. */
   maxAudience: number;
-  /** The most of each reward type that may be given without a person. */
-  maxRewardTotal: Record<string, number>;
   /** When not empty, only these customers pass the screen: a tenant's first careful days. */
   onlyCustomers: string[];
 }

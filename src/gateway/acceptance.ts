@@ -114,7 +114,10 @@ async function keep(deps: AcceptanceDeps, delivery: Delivery): Promise<Acceptanc
   if (!recorded) return 'nowhere';
   const { tenant, type, campaignId, status, reason } = delivery;
   if (status === 'quarantined' && recorded.times === 1) {
-    deps.log.error({ alert: true, tenant, type, campaignId, reason }, 'a webhook was quarantined');
+    deps.log.error(
+      { alert: 'quarantine', tenant, type, campaignId, reason },
+      'a webhook was quarantined',
+    );
     if (type === 5 && campaignId !== undefined) await showProblem(deps, delivery, campaignId);
   }
   return 'ledger';
@@ -156,7 +159,7 @@ async function startDirectly(
     log.warn({ ...id }, 'started without the ledger');
     return 'temporal';
   } catch (error) {
-    log.error({ alert: true, ...id, error: messageOf(error) }, 'neither store took a webhook');
+    log.error({ alert: 'webhook', ...id, error: messageOf(error) }, 'neither store took a webhook');
     return 'nowhere';
   }
 }

@@ -38,7 +38,8 @@ export async function debtsOf(pool: pg.Pool, tenant: string): Promise<Debts> {
          where c.tenant = t.ref and e.outcome is null and e.alive_until < clock_timestamp()
        ) as "unknownEffects",
        (select count(*)::int from batch b join campaign c on c.ref = b.campaign
-         where c.tenant = t.ref and b.redemptions_due_at is not null) as "batchesWithRedemptions",
+         where c.tenant = t.ref and c.fence is null and b.redemptions_due_at is not null
+       ) as "batchesWithRedemptions",
        (select count(*)::int from campaign c
          where c.tenant = t.ref and ${isOpen}) as "openCampaigns"
      from tenant t where t.name = $1`,

@@ -69,7 +69,7 @@ export function openWorld(urls: Urls, change: Partial<TenantSettings> = {}) {
         redeemEveryMs: 60_000,
         lanes: 8,
       },
-      limits: { maxAudience: 2_000_000, maxRewardTotal: {}, onlyCustomers: [] },
+      limits: { maxAudience: 2_000_000, onlyCustomers: [] },
       ...change,
     },
     {

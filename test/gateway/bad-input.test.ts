@@ -86,7 +86,7 @@ describe('the webhook door', () => {
     const before = doors.lines.length;
     expect((await doors.post(hook, body)).status).toBe(200);
     expect((await doors.post(hook, body)).status).toBe(200);
-    const alerts = doors.lines.slice(before).filter(({ facts }) => facts['alert'] === true);
+    const alerts = doors.lines.slice(before).filter(({ facts }) => facts['alert'] === 'quarantine');
     expect(alerts).toHaveLength(1);
     expect(alerts[0]?.facts['reason']).toEqual(expect.any(String));
   });

@@ -43,7 +43,7 @@ const plan: Plan = {
   redeemEveryMs: 60_000,
   lanes: 8,
   pageSize: 10_000,
-  limits: { maxAudience: 1_000, maxRewardTotal: { spins: 1_000 }, onlyCustomers: [] },
+  limits: { maxAudience: 1_000, onlyCustomers: [] },
   durationDays: 7,
 };
 

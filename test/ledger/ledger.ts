@@ -38,7 +38,7 @@ export const plan: Plan = {
   redeemEveryMs: 60_000,
   lanes: 8,
   pageSize: 10_000,
-  limits: { maxAudience: 2_000_000, maxRewardTotal: {}, onlyCustomers: [] },
+  limits: { maxAudience: 2_000_000, onlyCustomers: [] },
   durationDays: 7,
 };
 

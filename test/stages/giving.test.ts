@@ -14,7 +14,7 @@ afterAll(() => ledger.close());
 test('suppressed customers, those the platform denies, and strangers do not pass the screen', async () => {
   const rows = [row('a', 'X'), row('b', 'X', 'Y'), row('c'), row('d', 'X'), row('e', 'X')];
   const onlyCustomers = ['a', 'b', 'c', 'd'];
-  const limits = { maxAudience: 10, maxRewardTotal: {}, onlyCustomers };
+  const limits = { maxAudience: 10, onlyCustomers };
   const batch = await openBatch(ledger, rows, { plan: { limits } });
   batch.far.rules.deniedBy.set('b', 'self_excluded');
   await ledger.pool.query(

@@ -97,7 +97,9 @@ export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
         id: `${workflowId.campaign(id)}/director`,
         args: [cuesMs],
       });
-      const [ended] = await Promise.all([run.result(), directed.result()]);
+      // One after the other: each unlocks the server's clock while it waits, and locks it after.
+      const ended: unknown = await run.result();
+      await directed.result();
       return { ended, campaign };
     },
 

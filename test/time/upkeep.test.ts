@@ -82,8 +82,9 @@ test('settlement leaves a campaign alone that has its run', async () => {
   const { ended } = await stage.play(id, {
     deadlineMs: 30 * minuteMs,
     maxAudience: 1,
-    cues: [[minuteMs, () => settle(id.tenant)]],
+    cues: [[minuteMs, () => startSettlement(id.tenant)]],
   });
+  await stage.result(workflowId.settlement(id.tenant));
   expect(ended).toBe('deadline');
 });
 

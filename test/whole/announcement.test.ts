@@ -81,6 +81,18 @@ describe.concurrent('event 5', () => {
     expect(after.counts.approved).toBeGreaterThan(0);
   });
 
+  it('of a campaign that Optimove does not know of in time ends with nobody approved', async () => {
+    const id = house.createCampaign('stranger', { customers: 100, deadlineInSeconds: 10 });
+    const CampaignID = Number(id) + 1_000;
+    const [told] = await house.sandbox.announce('stranger', id, { payload: { CampaignID } });
+    expect(told?.status).toBe(200);
+    const campaign = await ended(house, 'stranger', String(CampaignID));
+    expect(campaign).toMatchObject({ epoch: 1, counts: { customers: 0, approved: 0 } });
+    expect(campaign.summary?.['reason']).toBe('deadline');
+    expect(called('stranger', 'audience')).toBe(1);
+    expect(called('stranger', 'status')).toBe(0);
+  });
+
   it.each(bad)('is recorded with a deadline that is $name, and approves nobody', async (one) => {
     const { name: tenant, says: ClearanceRequiredBy, shows } = one;
     const id = house.createCampaign(tenant, { customers: 100 });

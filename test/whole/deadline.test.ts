@@ -41,9 +41,10 @@ describe.concurrent('the deadline', () => {
   });
 
   it('lists the approvals whose answers were lost, and lets them keep what they hold', async () => {
-    const id = house.createCampaign('unheard', { customers: 400, deadlineInSeconds: 10 });
+    const id = house.createCampaign('unheard', { customers: 400, deadlineInSeconds: 300 });
     house.sandbox.setFaults('unheard', [{ kind: 'status', fault: 'reset' }]);
     await house.sandbox.announce('unheard', id);
+    await deadlineNears('unheard', id);
     const { summary } = await ended(house, 'unheard', id);
     const { counts, books } = await expectSound(house, 'unheard', id);
     expect(summary).toMatchObject({ reason: 'deadline', approvedCustomers: 0 });
@@ -54,9 +55,10 @@ describe.concurrent('the deadline', () => {
   });
 
   it('takes back what could not be approved in time', async () => {
-    const id = house.createCampaign('busy', { customers: 400, deadlineInSeconds: 8 });
+    const id = house.createCampaign('busy', { customers: 400, deadlineInSeconds: 300 });
     house.sandbox.setFaults('busy', [{ kind: 'status', fault: '429' }]);
     await house.sandbox.announce('busy', id);
+    await deadlineNears('busy', id);
     const { summary } = await ended(house, 'busy', id);
     const { counts, books } = await expectSound(house, 'busy', id);
     expect(summary).toMatchObject({
@@ -68,3 +70,9 @@ describe.concurrent('the deadline', () => {
     expect(counts.states['revoked']).toBeGreaterThan(300);
   });
 });
+
+/** The report is under way, and the deadline moves into the next seconds. */
+async function deadlineNears(tenant: string, id: string): Promise<void> {
+  await until('a report', () => (house.sandbox.traffic(tenant).calls['status'] ?? 0) > 0);
+  await house.sandbox.reschedule(tenant, id, { deadlineInSeconds: 4 });
+}

@@ -7,7 +7,7 @@ let house: House;
 
 beforeAll(async () => {
   const pieces = { section: { promotions: { maxCustomersPerCall: 50 } } };
-  house = await openHouse({ locked: {}, midway: pieces, inactive: pieces, stranger: {} });
+  house = await openHouse({ locked: {}, midway: pieces, inactive: pieces });
 });
 afterAll(() => house.close());
 
@@ -45,7 +45,8 @@ describe.concurrent('a promotion', () => {
     expect(counts.approved).toBeGreaterThan(100);
     expect(counts.states['refused']).toBeGreaterThan(200);
     const [last] = await house.timeline('inactive', id, lastCustomer('inactive', id));
-    expect(last).toMatchObject({ state: 'refused', reason: 'promotion_inactive' });
+    // The reason in Promotions' own words.
+    expect(last).toMatchObject({ state: 'refused', reason: 'PROMOTION_INACTIVE' });
   });
 });
 
