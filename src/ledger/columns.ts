@@ -280,7 +280,9 @@ function setReason(
   index: number,
   reason: string,
 ): void {
-  columns.reason.writeUInt16BE(placeOf(columns.reasons, places, reason, reason), 2 * index);
+  // A far side's own words may hold what Postgres cannot store.
+  const words = reason.replaceAll('\0', ' ');
+  columns.reason.writeUInt16BE(placeOf(columns.reasons, places, words, words), 2 * index);
 }
 
 function giveAll(gifts: Gifts, happenings: readonly Happening[]): void {

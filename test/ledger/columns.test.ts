@@ -186,6 +186,28 @@ test('a change that the transitions forbid is not appended, nor is one of an unk
   }
 });
 
+test('of several changes of one member the last counts, with the last reason that was said', async () => {
+  const { pool } = ledger;
+  const { ref } = await runningCampaign(pool, [row('a', 'X')]);
+  const causes = [
+    { fact: 'state', cause: 'passed', reason: 'first' },
+    { fact: 'state', cause: 'refused', reason: 'second' },
+    { fact: 'clearance', cause: 'told_true' },
+    { fact: 'clearance', cause: 'told_false' },
+  ] as const;
+  for (const one of causes) {
+    const place = { campaign: ref, batch: 1, position: 1 };
+    await transaction(pool, (connection) => appendChange(connection, place, one));
+  }
+  const last = { state: 'refused', clearance: 'denied', reason: 'second' };
+  expect((await readBatch(pool, ref, 1))?.members).toMatchObject([last]);
+  const viewed = await pool.query(
+    'select state, clearance, reason from member where campaign = $1',
+    [ref],
+  );
+  expect(viewed.rows).toEqual([last]);
+});
+
 test('a reader learns the number of the last change it has seen, folded or not', async () => {
   const { pool } = ledger;
   const { ref } = await runningCampaign(pool, [row('a', 'X')]);

@@ -69,8 +69,8 @@ function packageOf(named: string): string {
  * before it waits. Deterministic, so that no replay ever shows it.
  */
 export function findLostUpdates(sources: Source[]): string[] {
-  const compound = /^.*[-+*/|&?]=(?!=)(?!>)[^;]*?\bawait\b.*$/gm;
-  const spelledOut = /^.*\b([\w.]+) = \1 [-+*/][^;]*?\bawait\b.*$/gm;
+  const compound = /^.*[-+*/|&?]=(?!=)(?!>)[^;{]*?\bawait\b.*$/gm;
+  const spelledOut = /^.*\b([\w.]+) = \1 [-+*/][^;{]*?\bawait\b.*$/gm;
   return sources.flatMap(({ path, source }) =>
     [compound, spelledOut].flatMap((pattern) =>
       [...source.matchAll(pattern)].map(([text]) => `${path}: ${text.trim()}`),

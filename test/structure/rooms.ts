@@ -23,12 +23,7 @@ export const ROOMS: ReadonlyArray<Room> = [
   room('config', /^src\/config\//, ['zod', 'yaml', 'node'], ['domain']),
   room('world of adapters', /^src\/adapters\/world\.ts$/, ['adapters', 'domain'], ['world']),
   {
-    ...room(
-      'adapters',
-      /^src\/adapters\//,
-      ['domain', 'wire', 'zod', 'undici', 'node'],
-      ['world'],
-    ),
+    ...room('adapters', /^src\/adapters\//, ['domain', 'wire', 'zod', 'undici', 'node'], ['world']),
     // An adapter knows http and the files of its own far side; world.ts puts them together.
     neighbours: (path, target) =>
       /^src\/adapters\/http(\.ts$|\/)/.test(target) ||

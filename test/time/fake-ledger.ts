@@ -197,6 +197,9 @@ export function createFakeLedger(options: {
       };
     },
 
+    // Optimove names nobody whom the ledger does not know.
+    async collectCanceled() {},
+
     async walkStage({ ref, batch, stage }) {
       const campaign = campaignOf(ref);
       const { kinds, walk } = stages[stage];

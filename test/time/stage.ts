@@ -130,7 +130,8 @@ export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
       if (expect.getState().snapshotState.snapshotUpdateState !== 'all') return;
       const history = await workflow.getHandle(id).fetchHistory();
       const file = fileURLToPath(new URL(`../histories/${name}.json`, import.meta.url));
-      writeFileSync(file, historyToJSON(history));
+      // With its id, from which a replay builds the ids of children; this server's own events lack it.
+      writeFileSync(file, `{"workflowId":"${id}","history":${historyToJSON(history)}}\n`);
     },
 
     async close(): Promise<void> {

@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { ApplicationFailure } from '@temporalio/common';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { workflowId } from '../../src/workflows/ids.ts';
-import { kick } from '../../src/workflows/messages.ts';
+import { campaignChanged, kick } from '../../src/workflows/messages.ts';
 import { countStates, cutAudience, membersOf } from './fake-state.ts';
 import { dayMs, minuteMs, openStage, type Stage } from './stage.ts';
 
@@ -60,7 +61,7 @@ test('a debt that cannot be paid does not keep the others waiting', async () => 
   const { campaign } = await stage.play(id, { deadlineMs: 30 * minuteMs });
   stage.interfere((activity, input) => {
     if (activity === 'redeemBatch' && JSON.stringify(input).includes('"number":1')) {
-      throw new Error('the far side is away');
+      throw ApplicationFailure.nonRetryable('the far side refuses', 'FarSide.refused');
     }
   });
   await settle(id.tenant);
@@ -79,13 +80,27 @@ test('settlement gives an open campaign a run that has none', async () => {
 
 test('settlement leaves a campaign alone that has its run', async () => {
   const id = { tenant: 'running', campaignId: '6' };
-  const { ended } = await stage.play(id, {
+  const settlement = workflowId.settlement(id.tenant);
+  const { ended, campaign } = await stage.play(id, {
     deadlineMs: 30 * minuteMs,
     maxAudience: 1,
-    cues: [[minuteMs, () => startSettlement(id.tenant)]],
+    cues: [
+      [
+        minuteMs,
+        async () => {
+          await startSettlement(id.tenant);
+          await vi.waitFor(async () => {
+            const { status } = await stage.workflow.getHandle(settlement).describe();
+            expect(status.name).toBe('COMPLETED');
+          }, 10_000);
+          stage.ledger.ensure(id).held = undefined;
+          await stage.workflow.getHandle(workflowId.campaign(id)).signal(campaignChanged);
+        },
+      ],
+    ],
   });
-  await stage.result(workflowId.settlement(id.tenant));
-  expect(ended).toBe('deadline');
+  expect(ended).toBe('decided');
+  expect(campaign.epoch).toBe(1);
 });
 
 test('settlement tries a key again until it is mended, and tells the run', async () => {

@@ -41,9 +41,15 @@ export async function expectSound(house: House, tenant: string, campaignId: stri
   const heard = books.approved - counts.approved;
   expect(heard).toBeGreaterThanOrEqual(0);
   expect(heard).toBeLessThanOrEqual(counts.unknown);
+  expect(counts.denied).toBeLessThanOrEqual(books.denied);
   expect({
     allocated: counts.states['allocated'] ?? 0,
+    declined: counts.states['declined'] ?? 0,
     redeemed: counts.redemptions['told'] ?? 0,
-  }).toEqual({ allocated: books.allocated, redeemed: books.redeemed });
+  }).toEqual({
+    allocated: books.allocated,
+    declined: books.declined,
+    redeemed: books.redeemed,
+  });
   return { campaign, counts, books };
 }

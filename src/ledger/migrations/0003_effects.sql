@@ -149,6 +149,9 @@ begin
   on conflict (campaign, key) do update
     set begun = v_now, alive_until = excluded.alive_until, attempts = e.attempts + 1,
       outcome = null, answered = null, slot = excluded.slot, hash = excluded.hash, kept = excluded.kept
+    where e.outcome in ('refused', 'not_sent') or e.outcome is null and e.alive_until <= v_now
   returning e.id into effect;
+  -- Somebody began the same effect while this statement waited for its row.
+  if effect is null then verdict := 'alive'; wait_ms := p_alive_ms; return; end if;
   verdict := 'begun';
 end $$;

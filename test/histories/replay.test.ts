@@ -1,0 +1,46 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { historyFromJSON } from '@temporalio/common/lib/proto-utils.js';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { beforeAll, expect, test } from 'vitest';
+
+const folder = fileURLToPath(new URL('.', import.meta.url));
+/** Written by `vitest run --project time -u`, once for every release that changes a story. */
+const stored = readdirSync(folder).filter((name) => name.endsWith('.json'));
+
+let code: string;
+beforeAll(async () => {
+  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const workflowsPath = fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url));
+  ({ code } = await bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') }));
+  // The first replay of a process also starts the SDK's own runtime.
+  await replay('campaign-empty.json');
+});
+
+test.each(stored)('%s, as it once ran, runs the same way today', async (name) => {
+  const begun = performance.now();
+  await replay(name);
+  expect(performance.now() - begun).toBeLessThan(500);
+});
+
+test('a story that would run another way is found out', async () => {
+  const text = readFileSync(`${folder}/batch.json`, 'utf8').replaceAll('walkStage', 'walkAway');
+  await expect(replayText(text)).rejects.toThrow(/TMPRL1100/);
+});
+
+test('the largest history and every story are among them', () => {
+  const stories = ['campaign', 'slice', 'batch', 'cancellation', 'revocation', 'settlement'];
+  for (const story of [...stories, 'expiry', 'campaign-largest']) {
+    expect(stored).toContain(`${story}.json`);
+  }
+});
+
+function replay(name: string): Promise<void> {
+  return replayText(readFileSync(`${folder}/${name}`, 'utf8'));
+}
+
+function replayText(text: string): Promise<void> {
+  const { workflowId, history } = JSON.parse(text);
+  const options = { workflowBundle: { code } };
+  return Worker.runReplayHistory(options, historyFromJSON(history), workflowId);
+}
