@@ -3,11 +3,10 @@ import {
   Connection,
   type ConnectionOptions,
   WorkflowNotFoundError,
-  type WorkflowOptions,
 } from '@temporalio/client';
 import type { Announcement } from './domain/campaign.ts';
 import type { CampaignId } from './domain/words.ts';
-import { searchAttributeKeys, taskQueue, workflowId } from './workflows/ids.ts';
+import { attributesOf, searchAttributeKeys, taskQueue, workflowId } from './workflows/ids.ts';
 import { campaignChanged, kick } from './workflows/messages.ts';
 import type { Log } from './world.ts';
 
@@ -136,21 +135,6 @@ const common = {
 /** A worker that died must not cost a campaign more than two seconds. */
 const waker = { ...common, workflowTaskTimeout: '2s' } as const;
 const sleeper = { ...common, workflowTaskTimeout: '10s' } as const;
-
-function attributesOf(id: { tenant: string; campaignId?: string }, deadline?: number) {
-  const { tenant, campaign } = searchAttributeKeys;
-  const pairs: SearchAttributePair[] = [{ key: tenant, value: id.tenant }];
-  if (id.campaignId !== undefined) pairs.push({ key: campaign, value: id.campaignId });
-  if (deadline !== undefined) {
-    pairs.push({ key: searchAttributeKeys.deadline, value: new Date(deadline) });
-  }
-  return pairs;
-}
-
-type SearchAttributePair = Extract<
-  NonNullable<WorkflowOptions['typedSearchAttributes']>,
-  readonly unknown[]
->[number];
 
 /** 1 goes first, 5 last; 3 is Temporal's own default. */
 function urgency(deadline: number | undefined): number {

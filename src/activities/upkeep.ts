@@ -6,7 +6,12 @@ import { heldBatches } from '../ledger/batches.ts';
 import { findCampaign } from '../ledger/campaigns.ts';
 import { clearRedemptionsDue, queuedBatches } from '../ledger/redemptions.ts';
 import { haltOf, resumeTenant } from '../ledger/tenants.ts';
-import { type Debt, openCampaignIds, unsettledBatches } from '../ledger/unsettled.ts';
+import {
+  type Debt,
+  openCampaignIds,
+  unendedCancellations,
+  unsettledBatches,
+} from '../ledger/unsettled.ts';
 import { redeem } from '../stages/redeem.ts';
 import type { Reading, World } from '../world.ts';
 import { claimAndWalk } from './batch.ts';
@@ -23,6 +28,8 @@ export interface Debts {
   redemptionsWaitMs: number | null;
   /** Campaigns that a run should be working on; most of them have one. */
   open: string[];
+  /** Deleted campaigns whose cancellation has not come to its end; most of them have a run, too. */
+  canceled: string[];
   halted: boolean;
 }
 
@@ -51,6 +58,7 @@ export function upkeepActivities(house: Activated) {
           .slice(0, sliceBatches),
         redemptionsWaitMs: queued.find(({ waitMs }) => waitMs > 0)?.waitMs ?? null,
         open: await openCampaignIds(pool, tenant),
+        canceled: await unendedCancellations(pool, tenant),
         halted: (await haltOf(pool, tenant)) !== undefined,
       };
     },

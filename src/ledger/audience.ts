@@ -180,17 +180,17 @@ const placeMembers = `
     select customer, min(place) as first, min(code) < max(code) as various
     from staged group by customer having count(*) > 1
   ), members as (
-    select s.customer, s.code, s.action, s.place, s.place as first
+    select s.customer, s.code, s.action, s.place, s.place as first, true as is_first
     from staged s left join several v on v.customer = s.customer where v.customer is null
     union all
-    select s.customer, s.code, min(s.action), min(s.place), v.first
+    select s.customer, s.code, min(s.action), min(s.place), v.first,
+      min(s.place) = min(min(s.place)) over (partition by s.customer)
     from staged s join several v on v.customer = s.customer
     where not v.various or s.code is distinct from (
       select array_position(codes, $3) from campaign where ref = $1)
     group by s.customer, s.code, v.first
   ), ranked as materialized (
-    select customer, code, action,
-      first is distinct from lag(first) over (order by first, place) as is_first,
+    select customer, code, action, is_first,
       ((dense_rank() over (order by first) - 1) / $2)::int as piece,
       row_number() over (order by first, place) as row
     from members m

@@ -270,12 +270,15 @@ export async function fixExpiry(pool: pg.Pool, ref: number, expiresAt: number): 
   return onlyRow(fixed).at;
 }
 
-/** Closes a campaign with its summary, which remembers the deadline it was run for. */
+/**
+ * Closes a campaign with its summary, which remembers the deadline it was run for. A deleted campaign
+ * is closed by its cancellation alone: a run that was just ending must not have the last word.
+ */
 export async function closeCampaign(pool: pg.Pool, ref: number, summary: Summary): Promise<void> {
   await pool.query(
     `update campaign set phase = 'closed', closed_at = clock_timestamp(),
        summary = $2::jsonb || jsonb_build_object('deadline', round(extract(epoch from deadline) * 1000))
-     where ref = $1`,
+     where ref = $1 and (fence is distinct from 'deleted' or $2::jsonb ->> 'reason' = 'deleted')`,
     [ref, JSON.stringify(summary)],
   );
 }

@@ -121,12 +121,13 @@ export async function writeBatch(
   if (!columns) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
   const change = await layChanges(connection, campaign, number, columns);
   const places = createPlaces(columns.reasons);
-  const changed = happenings.filter((happening) => applyFacts(columns, places, happening));
+  const touched = new Set<Touched>(change > Number(columns.folded) ? everything : []);
+  const changed = happenings.filter((happening) => applyFacts(columns, places, happening, touched));
   const gifts = changed.some(({ rewards, reference }) => rewards || reference !== undefined)
     ? await readGifts(connection, campaign, number)
     : undefined;
   if (gifts) giveAll(gifts, changed);
-  await saveColumns(connection, campaign, number, columns, change, gifts);
+  await saveColumns(connection, campaign, number, columns, { change, touched, gifts });
   return changed.length;
 }
 
@@ -241,8 +242,17 @@ function rewardsOf(rewards: Reward[] | undefined, unique: string | undefined): R
   );
 }
 
+/** Columns that a writer changed; the others keep their place on disk. */
+type Touched = Fact | 'reason';
+const everything: readonly Touched[] = ['state', 'clearance', 'redemption', 'reason'];
+
 /** Moves the facts of one member; false where the transitions forbid the first of them. */
-function applyFacts(columns: Columns, places: Map<string, number>, happening: Happening): boolean {
+function applyFacts(
+  columns: Columns,
+  places: Map<string, number>,
+  happening: Happening,
+  touched: Set<Touched>,
+): boolean {
   const index = happening.position - 1;
   const moves = [
     moveOf(columns, index, 'state', happening.state),
@@ -254,10 +264,12 @@ function applyFacts(columns: Columns, places: Map<string, number>, happening: Ha
   for (const move of moves) {
     if (!move) continue;
     columns[move.fact][index] = move.value;
+    touched.add(move.fact);
     moved = true;
   }
   if (moved && happening.reason !== undefined) {
     setReason(columns, places, index, happening.reason);
+    touched.add('reason');
   }
   return moved;
 }
@@ -332,27 +344,26 @@ async function saveColumns(
   campaign: number,
   number: number,
   columns: Columns,
-  change: number,
-  gifts: Gifts | undefined,
+  written: { change: number; touched: Set<Touched>; gifts: Gifts | undefined },
 ): Promise<void> {
-  const { state, clearance, redemption, reason, reasons } = columns;
+  const parameters: unknown[] = [campaign, number];
+  const sets: string[] = [];
+  const set = (column: string, value: unknown): void => {
+    sets.push(`${column} = $${parameters.push(value)}`);
+  };
+  set('folded', written.change);
+  for (const column of written.touched) set(column, columns[column]);
+  if (written.touched.has('reason')) set('reasons', columns.reasons);
+  if (written.gifts) {
+    const { reward, rewards, unique_codes, references } = written.gifts;
+    set('reward', reward);
+    set('rewards', JSON.stringify(rewards));
+    set('unique_codes', unique_codes);
+    set('"references"', references);
+  }
   await connection.query(
-    `update batch set folded = $3, state = $4, clearance = $5, redemption = $6, reason = $7, reasons = $8
-     where campaign = $1 and number = $2`,
-    [campaign, number, change, state, clearance, redemption, reason, reasons],
-  );
-  if (!gifts) return;
-  await connection.query(
-    `update batch set reward = $3, rewards = $4, unique_codes = $5, "references" = $6
-     where campaign = $1 and number = $2`,
-    [
-      campaign,
-      number,
-      gifts.reward,
-      JSON.stringify(gifts.rewards),
-      gifts.unique_codes,
-      gifts.references,
-    ],
+    `update batch set ${sets.join(', ')} where campaign = $1 and number = $2`,
+    parameters,
   );
 }
 

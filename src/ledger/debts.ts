@@ -20,7 +20,8 @@ const isRepeatable = `e.outcome is null and e.alive_until < clock_timestamp()
 export async function tenantsWithDebts(pool: pg.Pool): Promise<string[]> {
   const found = await pool.query<{ name: string }>(
     `select t.name from tenant t where t.halted is not null
-       or exists (select from campaign c where c.tenant = t.ref and ${isOpen})
+       or exists (select from campaign c where c.tenant = t.ref and (${isOpen}
+         or c.fence = 'deleted' and c.summary ->> 'reason' is distinct from 'deleted'))
        or exists (select from effect e join campaign c on c.ref = e.campaign
          where c.tenant = t.ref and ${isRepeatable})
        or exists (select from batch b join campaign c on c.ref = b.campaign

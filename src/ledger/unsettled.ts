@@ -33,3 +33,14 @@ export async function openCampaignIds(pool: pg.Pool, tenant: string): Promise<st
   );
   return found.rows.map((row) => row.id);
 }
+
+/** Campaigns that were deleted and whose cancellation has not written its end. */
+export async function unendedCancellations(pool: pg.Pool, tenant: string): Promise<string[]> {
+  const found = await pool.query<{ id: string }>(
+    `select c.id from campaign c join tenant t on t.ref = c.tenant
+     where t.name = $1 and c.fence = 'deleted' and c.summary ->> 'reason' is distinct from 'deleted'
+     order by c.fenced_at, c.id`,
+    [tenant],
+  );
+  return found.rows.map((row) => row.id);
+}

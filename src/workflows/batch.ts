@@ -22,7 +22,9 @@ export interface BatchEnd {
 export async function batch(input: BatchInput): Promise<BatchEnd> {
   const { ref, batch, pass, stages } = input;
   for (const stage of stages) {
-    const end = await effects.walkStage({ ref, batch, stage, pass });
+    const end = await effects.walkStage.executeWithOptions({ summary: stage }, [
+      { ref, batch, stage, pass },
+    ]);
     if (end.stopped) {
       log.info('the batch waits for the next pass', { stage, stopped: end.stopped });
       await ledger.leaveBatch({ ref, batch, finished: false });

@@ -15,6 +15,7 @@ import type { Announcement } from '../domain/campaign.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { expiry } from './expiry.ts';
 import { workflowId } from './ids.ts';
+import { inheritedAttributes } from './inherited.ts';
 import { campaignChanged, campaignProgress } from './messages.ts';
 import { createProgress } from './progress.ts';
 import { audience, ledger } from './proxies.ts';
@@ -111,6 +112,7 @@ export async function campaign(start: CampaignStart): Promise<string> {
     let finished = 0;
     for (const [index, batches] of walked.entries()) {
       const end = await executeChild(slice, {
+        typedSearchAttributes: inheritedAttributes(),
         workflowId: workflowId.slice(workflowInfo().workflowId, pass, index + 1),
         workflowTaskTimeout: '2s',
         args: [{ ref, pass, batches, stages: opened.stages, lanes: opened.lanes }],
@@ -150,6 +152,7 @@ export async function campaign(start: CampaignStart): Promise<string> {
     progress.closing();
     await quiet(ref);
     await executeChild(revocation, {
+      typedSearchAttributes: inheritedAttributes(),
       workflowId: workflowId.revocation(workflowInfo().workflowId, 'deadline'),
       args: [{ ref, reason: 'deadline', lanes: opened.lanes }],
       staticSummary: 'take back what was given and not approved',
@@ -173,6 +176,7 @@ export async function campaign(start: CampaignStart): Promise<string> {
   async function leaveExpiryBehind(): Promise<void> {
     try {
       await startChild(expiry, {
+        typedSearchAttributes: inheritedAttributes(),
         workflowId: workflowId.expiry(start),
         parentClosePolicy: ParentClosePolicy.ABANDON,
         workflowTaskTimeout: '10s',

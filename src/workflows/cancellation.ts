@@ -1,8 +1,9 @@
 import { executeChild, getExternalWorkflowHandle, workflowInfo } from '@temporalio/workflow';
 import type { CampaignId } from '../domain/words.ts';
 import { workflowId } from './ids.ts';
+import { inheritedAttributes } from './inherited.ts';
 import { campaignChanged } from './messages.ts';
-import { ledger } from './proxies.ts';
+import { audience, ledger } from './proxies.ts';
 import { quiet } from './quiet.ts';
 import { revocation } from './revocation.ts';
 
@@ -17,7 +18,9 @@ export async function cancellation(id: CampaignId): Promise<string> {
   const { ref } = await ledger.fenceDeleted(id);
   await tellRun(id);
   await quiet(ref);
+  await audience.collectCanceled({ ref });
   await executeChild(revocation, {
+    typedSearchAttributes: inheritedAttributes(),
     workflowId: workflowId.revocation(workflowInfo().workflowId, 'canceled'),
     args: [{ ref, reason: 'canceled', lanes }],
     staticSummary: 'take back every allocation',

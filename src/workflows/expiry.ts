@@ -1,6 +1,7 @@
 import { executeChild, sleep, workflowInfo } from '@temporalio/workflow';
 import type { CampaignId } from '../domain/words.ts';
 import { workflowId } from './ids.ts';
+import { inheritedAttributes } from './inherited.ts';
 import { ledger } from './proxies.ts';
 import { revocation } from './revocation.ts';
 
@@ -15,6 +16,7 @@ export async function expiry(id: CampaignId): Promise<void> {
     const wakeAt = Math.ceil(at / minuteMs) * minuteMs;
     await sleep(Math.max(0, wakeAt - Date.now()), { summary: 'until the rewards end' });
     await executeChild(revocation, {
+      typedSearchAttributes: inheritedAttributes(),
       workflowId: workflowId.revocation(workflowInfo().workflowId, 'expired'),
       args: [{ ref, reason: 'expired', lanes }],
       staticSummary: 'the rewards have ended',

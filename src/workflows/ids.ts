@@ -1,3 +1,4 @@
+import type { ChildWorkflowOptions } from '@temporalio/workflow';
 import type { CampaignId } from '../domain/words.ts';
 
 /** The one task queue: workflows and activities of all stories. */
@@ -21,3 +22,21 @@ export const searchAttributeKeys = {
   phase: { name: 'PromoflowPhase', type: 'KEYWORD' },
   deadline: { name: 'PromoflowDeadline', type: 'DATETIME' },
 } as const;
+
+export type SearchAttributes = Extract<
+  NonNullable<ChildWorkflowOptions['typedSearchAttributes']>,
+  readonly unknown[]
+>;
+
+/** What a run is found by: its tenant, its campaign where it is about one, and its deadline if known. */
+export function attributesOf(
+  id: { tenant: string; campaignId?: string },
+  deadline?: number,
+): SearchAttributes {
+  const { tenant, campaign, deadline: until } = searchAttributeKeys;
+  return [
+    { key: tenant, value: id.tenant },
+    ...(id.campaignId === undefined ? [] : [{ key: campaign, value: id.campaignId }]),
+    ...(deadline === undefined ? [] : [{ key: until, value: new Date(deadline) }]),
+  ];
+}

@@ -35,7 +35,7 @@ export const ledger = proxyActivities<
  * Reads the audience, up to a thousand pages behind other work in the limiter. The heartbeat comes
  * every 2 s also while it waits, so that a dead worker is noticed within 5 s.
  */
-export const audience = proxyActivities<Pick<Activities, 'collectAudience'>>({
+export const audience = proxyActivities<Pick<Activities, 'collectAudience' | 'collectCanceled'>>({
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: '5s',
   retry: patient,

@@ -13,7 +13,8 @@ import {
 import type { Debts } from '../activities/upkeep.ts';
 import { sliceBatches } from '../domain/batching.ts';
 import { campaign } from './campaign.ts';
-import { workflowId } from './ids.ts';
+import { cancellation } from './cancellation.ts';
+import { attributesOf, workflowId } from './ids.ts';
 import { campaignChanged, kick } from './messages.ts';
 import { ledger, upkeep } from './proxies.ts';
 
@@ -43,7 +44,10 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
       await tryKey();
       continue;
     }
-    for (const campaignId of debts.open) await startRun(campaignId);
+    for (const campaignId of debts.open) await startRun(campaign, 'campaign', campaignId);
+    for (const campaignId of debts.canceled) {
+      await startRun(cancellation, 'cancellation', campaignId);
+    }
     for (const debt of debts.unknown.slice(0, sliceBatches)) {
       await pay(debt, upkeep.settleBatch);
     }
@@ -81,16 +85,21 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
   }
 
   /** A campaign that has its run already keeps it. */
-  async function startRun(campaignId: string): Promise<void> {
+  async function startRun(
+    story: typeof campaign | typeof cancellation,
+    name: 'campaign' | 'cancellation',
+    campaignId: string,
+  ): Promise<void> {
     const id = { tenant, campaignId };
     try {
-      await startChild(campaign, {
-        workflowId: workflowId.campaign(id),
+      await startChild(story, {
+        workflowId: workflowId[name](id),
         parentClosePolicy: ParentClosePolicy.ABANDON,
         workflowTaskTimeout: '2s',
+        typedSearchAttributes: attributesOf(id),
         args: [id],
       });
-      log.warn('an open campaign had no run and was given one', id);
+      log.warn(`a ${name} had no run and was given one`, id);
     } catch {
       // "Already started" is the ordinary case.
     }

@@ -2,6 +2,7 @@ import { executeChild, log, workflowInfo } from '@temporalio/workflow';
 import type { Stage } from '../domain/flow.ts';
 import { type BatchEnd, batch } from './batch.ts';
 import { workflowId } from './ids.ts';
+import { inheritedAttributes } from './inherited.ts';
 import { inLanes } from './lanes.ts';
 import { ledger } from './proxies.ts';
 
@@ -47,6 +48,7 @@ async function runBatch(input: SliceInput, number: number): Promise<BatchEnd | u
   const campaign = workflowInfo().workflowId.replace(/\/slice\/[^/]+$/, '');
   try {
     return await executeChild(batch, {
+      typedSearchAttributes: inheritedAttributes(),
       workflowId: workflowId.batch(campaign, number),
       workflowTaskTimeout: '2s',
       args: [{ ref, batch: number, pass, stages }],

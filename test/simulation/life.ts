@@ -53,10 +53,13 @@ export async function liveCampaign(host: WorkflowHost, seed: number) {
     emptyReadings: upTo(1) * upTo(9),
     lanes: 1 + upTo(2),
   });
-  happenAt(0, 'event 5', () => announce(minuteMs + upTo(20 * minuteMs)));
+  // Every other deadline comes while batches are on their way.
+  const leadMs = random() < 0.5 ? 31_000 + upTo(10_000) : minuteMs + upTo(20 * minuteMs);
+  happenAt(0, `event 5, ${leadMs} ms before the deadline`, () => announce(leadMs));
   for (let count = upTo(5); count > 0; count -= 1) {
     const what = happenings[upTo(happenings.length - 1)] ?? 'hold';
-    happenAt(upTo(25 * minuteMs), what, () => happen(what));
+    const atMs = random() < 0.5 ? upTo(2 * leadMs) : upTo(25 * minuteMs);
+    happenAt(atMs, what, () => happen(what));
   }
   for (let at = 0; at < horizonMs; at += relayEveryMs) {
     timeline.at(begin + at, () => void relay());

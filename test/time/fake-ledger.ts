@@ -243,7 +243,14 @@ export function createFakeLedger(options: {
           .filter((batch) => batch.redemptionsDue && !one.fence)
           .map((batch) => ({ campaign: one.ref, number: batch.number })),
       );
-      return { unknown, redemptions, redemptionsWaitMs: null, open: openIds(tenant, now), halted };
+      return {
+        unknown,
+        redemptions,
+        redemptionsWaitMs: null,
+        open: openIds(tenant, now),
+        canceled: [],
+        halted,
+      };
     },
 
     async settleBatch({ campaign: ref, number }) {

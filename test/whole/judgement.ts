@@ -17,9 +17,11 @@ export function ended(
   return until(
     `campaign ${campaignId} of ${tenant} ends`,
     async () => {
+      // In this order: what is read afterwards is the last word.
+      if (!(await house.isQuiet(tenant, campaignId))) return undefined;
       const campaign = await house.read(tenant, campaignId);
       const isOver = campaign?.phase === 'closed' && !campaign.counts.redemptions['queued'];
-      return isOver && (await house.isQuiet(tenant, campaignId)) ? campaign : undefined;
+      return isOver ? campaign : undefined;
     },
     withinMs,
   );
