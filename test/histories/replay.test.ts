@@ -19,15 +19,16 @@ beforeAll(async () => {
 
 test.each(stored)('%s, as it once ran, runs the same way today', replay);
 
-test('the largest history is replayed in half a second', async () => {
-  const times = [Infinity];
-  // Other tests share the cores: the quickest of a few counts.
-  for (let time = 0; time < 5 && Math.min(...times) >= 500; time += 1) {
-    const begun = performance.now();
+test('the largest history is replayed within half a second of one core', async () => {
+  let leastMs = Infinity;
+  // Other tests share the machine: the process's own time counts, and the quickest of a few.
+  for (let time = 0; time < 5 && leastMs >= 500; time += 1) {
+    const before = process.cpuUsage();
     await replay('slice-largest.json');
-    times.push(performance.now() - begun);
+    const used = process.cpuUsage(before);
+    leastMs = Math.min(leastMs, (used.user + used.system) / 1_000);
   }
-  expect(Math.min(...times)).toBeLessThan(500);
+  expect(leastMs).toBeLessThan(500);
 });
 
 test('a story that would run another way is found out', async () => {
