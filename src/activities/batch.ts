@@ -7,6 +7,7 @@ import {
   finishBatch,
   heldBatches,
   leaveValidation,
+  markAwaited,
   waitsForLower,
 } from '../ledger/batches.ts';
 import { type CampaignRow, campaignOf } from '../ledger/campaigns.ts';
@@ -80,6 +81,7 @@ export function batchActivities(house: Activated) {
 
     /** Batches in which a reason finds something to take back. */
     async batchesToRevoke(of: { ref: number; reason: RevocationReason }): Promise<number[]> {
+      if (of.reason === 'deadline') await markAwaited(pool, of.ref);
       return heldBatches(pool, of.ref, of.reason);
     },
 

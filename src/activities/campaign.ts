@@ -96,7 +96,9 @@ export function campaignActivities(house: Activated) {
     /** Gives every member that nothing was decided of its end, with the reason. Repeatable. */
     async lapse({ ref, reason }: { ref: number; reason: string }): Promise<number> {
       const lapsed = await lapseCampaign(pool, ref, reason);
-      await giveUpEffects(pool, ref, reason);
+      // A later deadline goes on where this one stopped: a lost validation is then asked about first.
+      const kinds = reason === 'deadline' ? (['allocate', 'upload'] as const) : undefined;
+      await giveUpEffects(pool, ref, reason, kinds && { kinds });
       return lapsed;
     },
 

@@ -2,7 +2,9 @@ import type pg from 'pg';
 import { clearances, isFinal, states } from '../domain/assignment.ts';
 import type { RevocationReason } from '../domain/words.ts';
 import { type BatchRow, type Happening, type Member, readBatch, writeBatch } from './columns.ts';
+import { openEffects } from './effects.ts';
 import { transaction } from './pool.ts';
+import { positionsOf } from './positions.ts';
 import { onlyRow } from './tenants.ts';
 
 /**
@@ -185,4 +187,17 @@ export async function heldBatches(
     ],
   );
   return found.rows.map((row) => row.number);
+}
+
+/**
+ * Approvals whose answer never came, because their process died with the report on the wire, are
+ * unknown: Optimove may have heard them, and its customers may be told of the reward.
+ */
+export async function markAwaited(pool: pg.Pool, campaign: number): Promise<void> {
+  for (const effect of await openEffects(pool, campaign, { kinds: ['approve'] })) {
+    const happenings = positionsOf(String(effect.kept['approved'])).map(
+      (position): Happening => ({ position, clearance: 'asked' }),
+    );
+    await record(pool, { campaign, number: effect.batch }, happenings);
+  }
 }

@@ -185,8 +185,9 @@ export async function openCampaign(pool: pg.Pool, id: CampaignId, plan: Plan): P
     );
     if (row.fence) return 'fenced';
     if (!row.instants) return 'unusable';
+    // Its summary stands: event 5 that comes again after the end changes nothing.
+    if (row.phase === 'closed' && (row.late || !row.reopenable)) return 'closed';
     if (row.late) return 'late';
-    if (row.phase === 'closed' && !row.reopenable) return 'closed';
     if (row.phase === 'collecting' || row.phase === 'running') return 'resumed';
     await connection.query(
       `update campaign set phase = 'collecting', epoch = epoch + 1, plan = $2, opened_at = clock_timestamp(),

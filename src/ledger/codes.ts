@@ -44,3 +44,17 @@ export async function rememberCode(
     ],
   );
 }
+
+/** Notes that a campaign's code is of an inactive promotion. True for the first to notice. */
+export async function noteInactive(
+  pool: pg.Pool,
+  campaign: number,
+  code: string,
+): Promise<boolean> {
+  const noted = await pool.query(
+    `update campaign set inactive_codes = inactive_codes || $2::text
+     where ref = $1 and $2 <> all (inactive_codes)`,
+    [campaign, code],
+  );
+  return noted.rowCount === 1;
+}

@@ -165,7 +165,7 @@ export const invariants: readonly Rule[] = [
       `select ${at('e')} || e.members::text || ': ' || e.kind || ' was left without an outcome'
        from effect e join campaign c on c.ref = e.campaign
        where e.campaign = any ($1) and c.phase = 'closed' and e.outcome is null
-         and e.kind in ('validate', 'allocate', 'upload') and e.alive_until < c.closed_at`,
+         and e.kind in ('allocate', 'upload') and e.alive_until < c.closed_at`,
       `select ${at('e')} || e.members::text || ': ' || e.kind || ' has half an outcome'
        from effect e join campaign c on c.ref = e.campaign
        where e.campaign = any ($1) and (e.outcome is null) <> (e.answered is null)`,

@@ -1,13 +1,15 @@
 import { type CampaignDetails, expiryOf } from '../domain/campaign.ts';
+import { verdict } from '../domain/clearance.ts';
 import { assignmentKey } from '../domain/effect.ts';
 import { noCode } from '../domain/words.ts';
+import { record } from '../ledger/batches.ts';
 import { fixExpiry } from '../ledger/campaigns.ts';
 import { knownCode } from '../ledger/codes.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import { learnedSize } from '../ledger/tenants.ts';
 import type { AllocationOutcome, LookUpOutcome, Promocode } from '../world.ts';
 import { effectKey, type Order } from './effect.ts';
-import { readingOf } from './members.ts';
+import { customersOf, readingOf } from './members.ts';
 import type { Scene } from './scene.ts';
 import { type Delivered, deliver } from './split.ts';
 
@@ -17,13 +19,20 @@ export async function allocate(scene: Scene): Promise<Delivered> {
   const members = scene.batch.members.filter(
     (member) => member.state === from && member.promoCode !== noCode,
   );
-  if (members.length === 0) return undefined;
+  const denied = deniedMembers(scene);
+  await record(
+    scene.pool,
+    scene.batch,
+    members.filter(({ position }) => denied.has(position)).map(forgone),
+  );
+  const given = members.filter(({ position }) => !denied.has(position));
+  if (given.length === 0) return undefined;
   const expiresAt = await fixExpiry(scene.pool, scene.campaign.ref, expiryOfCampaign(scene));
-  const promocodes = await promocodesOf(scene, members);
+  const promocodes = await promocodesOf(scene, given);
   const learned = await learnedSize(scene.pool, scene.campaign.tenant, 'platform');
   return deliver(scene, {
     farSide: 'platform',
-    members,
+    members: given,
     maxPerCall: Math.min(scene.world.platform.maxItemsPerCall, learned ?? Infinity),
     build: (piece) => allocationOrder(scene, piece, { expiresAt }, promocodes),
     refuse: (member, fault) => ({
@@ -32,6 +41,22 @@ export async function allocate(scene: Scene): Promise<Delivered> {
       reason: `platform_refused: ${fault.message}`,
     }),
   });
+}
+
+/**
+ * Members of customers who cannot be approved any more, because another of their codes was refused:
+ * what they were given now would only be taken back.
+ */
+function deniedMembers(scene: Scene): Set<number> {
+  const denied = customersOf(scene.batch.members).filter(({ members }) => {
+    const states = members.map((member) => member.state);
+    return verdict(states, scene.plan.codes) === 'deny';
+  });
+  return new Set(denied.flatMap(({ members }) => members.map((member) => member.position)));
+}
+
+function forgone({ position }: Member): Happening {
+  return { position, state: 'lapsed', reason: 'another_code_was_refused' };
 }
 
 function expiryOfCampaign(scene: Scene): number {

@@ -1,7 +1,7 @@
 import { noCode } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
 import { holdCampaign } from '../ledger/campaigns.ts';
-import { knownCode, rememberCode } from '../ledger/codes.ts';
+import { knownCode, noteInactive, rememberCode } from '../ledger/codes.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import type { OpenEffect } from '../ledger/effects.ts';
 import { learnedSize } from '../ledger/tenants.ts';
@@ -39,22 +39,39 @@ export async function validate(scene: Scene): Promise<Delivered> {
       );
       continue;
     }
+    const inactive = new Set<string>();
     const stopped = await deliver(scene, {
       farSide: 'promotions',
       members,
       maxPerCall: Math.min(promotions.maxCustomersPerCall, learned ?? Infinity),
-      build: (piece) => validationOrder(scene, promocode, piece),
+      build: (piece) => validationOrder(scene, promocode, piece, inactive),
       refuse: (member, fault) => refused(member, `promotions_refused: ${fault.message}`),
     });
+    await alertInactive(scene, code, inactive.size);
     if (stopped) return stopped;
   }
   return undefined;
+}
+
+/** What Promotions says of customers of a promotion that was deactivated (API §10.1). */
+const inactiveReason = 'promotion_inactive';
+
+/** A promotion deactivated half way refuses the rest: one alert a campaign and code. */
+async function alertInactive(scene: Scene, code: string, customers: number): Promise<void> {
+  const { pool, campaign, batch, log } = scene;
+  if (customers === 0 || !(await noteInactive(pool, campaign.ref, code))) return;
+  const { tenant, campaignId } = campaign;
+  log.warn(
+    { alert: inactiveReason, tenant, campaign: campaignId, batch: batch.number, code },
+    'a promotion is not active: the rest of its customers are refused',
+  );
 }
 
 function validationOrder(
   scene: Scene,
   promocode: Promocode,
   members: Member[],
+  inactive: Set<string>,
 ): Order<Map<string, ValidationOutcome>> {
   const positions = members.map((member) => member.position);
   return {
@@ -72,9 +89,11 @@ function validationOrder(
       members.map((member): Happening => {
         const outcome = answer.get(member.customerId);
         if (!outcome) throw new Error('The adapter let an answer pass that leaves a customer out');
-        return outcome.eligible
-          ? { position: member.position, state: 'rewarded', rewards: outcome.rewards }
-          : refused(member, outcome.reason);
+        if (outcome.eligible) {
+          return { position: member.position, state: 'rewarded', rewards: outcome.rewards };
+        }
+        if (outcome.reason === inactiveReason) inactive.add(member.customerId);
+        return refused(member, outcome.reason);
       }),
   };
 }

@@ -128,7 +128,7 @@ describe('a validation', () => {
     expect(await ask(['a', 'b', 'c', 'd'])).toEqual(
       new Map<string, unknown>([
         ['c', { eligible: false, reason: 'not_eligible' }],
-        ['b', { eligible: false, reason: 'BUDGET_EXCEEDED' }],
+        ['b', { eligible: false, reason: 'budget_exceeded' }],
         ['a', { eligible: true, rewards: [{ rewardTypeId: '9', value: 20, tierId: 'gold' }] }],
         ['d', { eligible: false, reason: 'not_eligible' }],
       ]),

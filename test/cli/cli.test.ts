@@ -91,7 +91,10 @@ describe('promoflow verify', () => {
     expect(sound.code).toBe(0);
     expect(sound.out.match(/ 0 +│\n/g)).toHaveLength(7);
 
-    await doors.pool.query('update batch set clearance[1] = 2 where campaign = $1', [campaign.ref]);
+    await doors.pool.query(
+      'update batch set clearance = set_byte(clearance, 0, 2) where campaign = $1',
+      [campaign.ref],
+    );
     const violated = await promoflow(['verify', '--campaign', '70412'], { DATABASE_URL });
     expect(violated.code).toBe(1);
     expect(violated.out).toMatch(/5 violated: campaign 70412, batch 1, position 1/);

@@ -13,6 +13,7 @@ import {
   campaignOf,
   closeCampaign,
   countCampaign,
+  fenceCampaign,
   openCampaign,
 } from '../../src/ledger/campaigns.ts';
 import { readBatch } from '../../src/ledger/columns.ts';
@@ -100,4 +101,24 @@ test('what was not decided lapses, and goes on where it stopped when the deadlin
   const again = ['allocated', 'lapsed', 'screened_out', 'targeted', 'cleared'];
   expect(await states()).toEqual(['targeted', 'targeted', 'validated', ...again]);
   expect(await unfinishedBatches(pool, ref)).toEqual([1]);
+});
+
+test('event 5 that comes again after the deadline leaves the closed campaign as it was', async () => {
+  const { pool } = ledger;
+  const campaign = await runningCampaign(pool, rowsOf(1));
+  await close(campaign.ref, 'decided');
+  await pool.query('update campaign set stop = now(), deadline = now() where ref = $1', [
+    campaign.ref,
+  ]);
+  expect(await openCampaign(pool, campaign.id, plan)).toBe('closed');
+  expect((await campaignOf(pool, campaign.ref)).summary).toMatchObject({ reason: 'decided' });
+});
+
+test('the summary of a deleted campaign is not overwritten by the run that was ending', async () => {
+  const { pool } = ledger;
+  const campaign = await runningCampaign(pool, rowsOf(1));
+  await fenceCampaign(pool, campaign.id, 'deleted');
+  await close(campaign.ref, 'deleted');
+  await close(campaign.ref, 'decided');
+  expect((await campaignOf(pool, campaign.ref)).summary).toMatchObject({ reason: 'deleted' });
 });

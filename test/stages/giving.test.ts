@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { noteInactive } from '../../src/ledger/codes.ts';
 import { appendChange } from '../../src/ledger/columns.ts';
 import { transaction } from '../../src/ledger/pool.ts';
 import { openLedger, row, rowsOf, type TestLedger } from '../ledger/ledger.ts';
@@ -197,3 +198,30 @@ test.each(['before', 'after'] as const)(
     ]);
   },
 );
+
+test('a customer who cannot be approved any more is not given the other codes', async () => {
+  const batch = await openBatch(ledger, [row('a', 'X', 'LOST'), row('b', 'X')]);
+  batch.far.rules.unknownCodes.add('LOST');
+  await batch.walk('screen', 'validate', 'allocate', 'report');
+  expect((await batch.members()).map(({ state, reason }) => [state, reason])).toEqual([
+    ['lapsed', 'another_code_was_refused'],
+    ['refused', 'unknown_promo_code'],
+    ['allocated', undefined],
+  ]);
+  const ordered = batch.far.of('allocate').map(({ body }) => body);
+  expect(ordered).toMatchObject([{ allocations: [{ customerId: 'b' }] }]);
+});
+
+test('where any code is enough, the others are given all the same', async () => {
+  const batch = await openBatch(ledger, [row('a', 'X', 'LOST')], { plan: { codes: 'any' } });
+  batch.far.rules.unknownCodes.add('LOST');
+  await batch.walk('screen', 'validate', 'allocate');
+  expect(await batch.states()).toEqual(['allocated', 'refused']);
+});
+
+test('an inactive promotion is alerted once a campaign and code', async () => {
+  const batch = await openBatch(ledger, rowsOf(1));
+  expect(await noteInactive(ledger.pool, batch.ref, 'X')).toBe(true);
+  expect(await noteInactive(ledger.pool, batch.ref, 'X')).toBe(false);
+  expect(await noteInactive(ledger.pool, batch.ref, 'Y')).toBe(true);
+});

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RevocationReason, revocationReasons } from '../../src/domain/words.ts';
-import { heldBatches } from '../../src/ledger/batches.ts';
+import { heldBatches, markAwaited } from '../../src/ledger/batches.ts';
 import { appendChange } from '../../src/ledger/columns.ts';
 import { transaction } from '../../src/ledger/pool.ts';
 import { queuedBatches } from '../../src/ledger/redemptions.ts';
@@ -70,6 +70,17 @@ test.each([true, false])(
     expect(await heldBatches(ledger.pool, batch.ref, 'deadline')).toEqual([]);
   },
 );
+
+test('the reward of an approval whose process died is kept, and its clearance is unknown', async () => {
+  const batch = await openBatch(ledger, rowsOf(2));
+  await batch.walk(...given);
+  expect(await batch.die('report', 'report')).toBe('died');
+  await markAwaited(ledger.pool, batch.ref);
+  await batch.walk('deadline');
+  expect(await batch.states()).toEqual(['allocated', 'allocated']);
+  expect((await batch.members()).map(({ clearance }) => clearance)).toEqual(['unknown', 'unknown']);
+  expect(batch.far.of('revoke')).toEqual([]);
+});
 
 test('what a platform refuses to take back is asked for again by the next round', async () => {
   const batch = await openBatch(ledger, rowsOf(1));

@@ -49,7 +49,7 @@ describe.concurrent('a promotion', () => {
     expect(counts.states['refused']).toBeGreaterThan(200);
     const [last] = await house.timeline('inactive', id, lastCustomer('inactive', id));
     // The reason in Promotions' own words.
-    expect(last).toMatchObject({ state: 'refused', reason: 'PROMOTION_INACTIVE' });
+    expect(last).toMatchObject({ state: 'refused', reason: 'promotion_inactive' });
   });
 });
 

@@ -45,6 +45,12 @@ function readOutcome(context: Record<string, unknown>): ValidationOutcome | unde
   if (rewards.length > 0 && readBoolean(context['valid']) !== false) {
     return { eligible: true, rewards };
   }
-  const reason = readId(context['reason']) ?? 'not_eligible';
+  const reason = readReason(context['reason']);
   return { eligible: false, reason: reason.slice(0, longestReason) };
+}
+
+/** Promotions' constants in the spelling of our own reasons; any other word stays as it is. */
+function readReason(value: unknown): string {
+  const reason = readId(value) ?? 'not_eligible';
+  return /^[A-Z][A-Z0-9_]*$/.test(reason) ? reason.toLowerCase() : reason;
 }

@@ -33,6 +33,8 @@ create table campaign (
   held jsonb,
   -- Every promo code of the audience; batches name them by their place in it, from 1.
   codes text[] not null default '{}',
+  -- Codes whose promotion was found inactive, each alerted once.
+  inactive_codes text[] not null default '{}',
   controls int not null default 0,
   malformed int not null default 0,
   pass int not null default 0,
