@@ -42,8 +42,8 @@ it('decides every customer of a campaign, whatever the rows of its audience are 
   const several = house.sandbox.customer('full', id, await customerWithTwoCodes(id));
   const assignments = await house.timeline('full', id, several.customerId);
   expect(assignments.map(({ promoCode, state, reason }) => [promoCode, state, reason])).toEqual([
-    // Whoever does not hold all of his codes is not approved, and what he was given is taken back.
-    ['SPRING25', 'revoked', 'deadline'],
+    // Whoever cannot hold all of his codes is not approved, and is given none of them.
+    ['SPRING25', 'lapsed', 'another_code_was_refused'],
     ['NEVERHEARD', 'refused', 'unknown_promo_code'],
   ]);
 });
@@ -109,7 +109,7 @@ async function customerWithTwoCodes(campaignId: string): Promise<string> {
   for (let index = 0; index < 3_000; index += 1) {
     const id = `P-${String(index).padStart(8, '0')}`;
     const { codes, control } = house.sandbox.customer('full', campaignId, id);
-    if (!control && codes.length === 2 && codes[0]?.everAllocated) return id;
+    if (!control && codes.length === 2 && codes[0]?.validated) return id;
   }
   throw new Error('nobody has two codes');
 }
