@@ -10,15 +10,11 @@ import { createWorld } from '../src/adapters/world.ts';
 import { instantsOf } from '../src/domain/campaign.ts';
 import { scheduledRules, type TenantSettings } from '../src/domain/tenant.ts';
 import { cutAudience, stagePage } from '../src/ledger/audience.ts';
-import {
-  announce,
-  countCampaign,
-  findCampaign,
-  openCampaign,
-  startPass,
-} from '../src/ledger/campaigns.ts';
+import { findCampaign, openCampaign, startPass } from '../src/ledger/campaigns.ts';
+import { countCampaign } from '../src/ledger/counts.ts';
 import { migrate } from '../src/ledger/migrate.ts';
 import { createPool } from '../src/ledger/pool.ts';
+import { announce } from '../src/ledger/standing.ts';
 import { timeline } from '../src/ledger/timeline.ts';
 import { createTurns } from '../src/limiter/turns.ts';
 import { type Figure, median, show, timed } from './figure.ts';

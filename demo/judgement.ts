@@ -1,4 +1,5 @@
-import { countCampaign, findCampaign, timesOf } from '../src/ledger/campaigns.ts';
+import { findCampaign } from '../src/ledger/campaigns.ts';
+import { countCampaign, timesOf } from '../src/ledger/counts.ts';
 import { verify } from '../src/ledger/invariants.ts';
 import { createPool } from '../src/ledger/pool.ts';
 import { type Product, tenant } from './product.ts';

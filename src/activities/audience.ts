@@ -8,13 +8,8 @@ import {
   stagedSweep,
   stagePage,
 } from '../ledger/audience.ts';
-import {
-  type CampaignRow,
-  campaignOf,
-  holdCampaign,
-  saveDetails,
-  startRunning,
-} from '../ledger/campaigns.ts';
+import { type CampaignRow, campaignOf, saveDetails, startRunning } from '../ledger/campaigns.ts';
+import { holdCampaign } from '../ledger/standing.ts';
 import type { Optimove, Reading } from '../world.ts';
 import { translated } from './failures.ts';
 import { type Activated, worldOf } from './house.ts';

@@ -5,18 +5,17 @@ import { scheduledRules } from '../domain/tenant.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { lapseCampaign, reopenCampaign, unfinishedBatches } from '../ledger/batches.ts';
 import {
-  announce,
   campaignOf,
   closeCampaign,
-  countCampaign,
-  fenceCampaign,
   findCampaign,
   type Opening,
   openCampaign,
   type Summary,
   startPass,
 } from '../ledger/campaigns.ts';
+import { countCampaign } from '../ledger/counts.ts';
 import { aliveFor, giveUpEffects } from '../ledger/effects.ts';
+import { announce, fenceCampaign } from '../ledger/standing.ts';
 import { type Activated, settingsOf } from './house.ts';
 
 /** What a run is told when it opens. */

@@ -1,8 +1,8 @@
 import type pg from 'pg';
-import type { Announcement, CampaignDetails, Instants, Plan } from '../domain/campaign.ts';
+import type { CampaignDetails, Instants, Plan } from '../domain/campaign.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { type Connection, lockCampaign, transaction } from './pool.ts';
-import { onlyRow, tenantRef } from './tenants.ts';
+import { onlyRow } from './tenants.ts';
 
 export type Phase = 'announced' | 'collecting' | 'running' | 'closed';
 export type Fence = 'deleted' | 'operator';
@@ -91,68 +91,6 @@ export async function campaignOf(pool: pg.Pool, ref: number): Promise<CampaignRo
   return toCampaign(onlyRow(found));
 }
 
-export type AnnouncementEffect = 'fresh' | 'repeated' | 'rescheduled' | 'unusable' | 'fenced';
-
-/**
- * Records event 5, the ledger first: another deadline counts from this instant for every effect that
- * begins. A campaign that was deleted before it was announced stays fenced.
- */
-export async function announce(
-  pool: pg.Pool,
-  id: CampaignId,
-  announcement: Announcement,
-): Promise<AnnouncementEffect> {
-  const tenant = await tenantRef(pool, id.tenant);
-  return transaction(pool, async (connection) => {
-    const ref = await campaignRef(connection, tenant, id.campaignId);
-    await lockCampaign(connection, ref);
-    const known = onlyRow(
-      await connection.query<{
-        fence: Fence | null;
-        announced: number | null;
-        deadline: number | null;
-      }>(
-        `select fence, round(extract(epoch from announced_at) * 1000)::float8 as announced,
-           round(extract(epoch from deadline) * 1000)::float8 as deadline from campaign where ref = $1`,
-        [ref],
-      ),
-    );
-    if (known.fence === 'deleted') return 'fenced';
-    if (known.announced !== null && known.announced > announcement.announcedAt) return 'repeated';
-    const { instants, problem } = announcement;
-    await connection.query(
-      `update campaign set announced_at = to_timestamp($2::float8 / 1000), duration_days = $3,
-         problem = $4, deadline = to_timestamp($5::float8 / 1000), stop = to_timestamp($6::float8 / 1000),
-         last_report = to_timestamp($7::float8 / 1000)
-       where ref = $1`,
-      [
-        ref,
-        announcement.announcedAt,
-        announcement.durationDays ?? null,
-        problem ?? null,
-        instants?.deadline ?? null,
-        instants?.stop ?? null,
-        instants?.lastReport ?? null,
-      ],
-    );
-    if (!instants) return 'unusable';
-    if (known.deadline === null) return 'fresh';
-    return known.deadline === instants.deadline ? 'repeated' : 'rescheduled';
-  });
-}
-
-async function campaignRef(connection: Connection, tenant: number, id: string): Promise<number> {
-  await connection.query(
-    'insert into campaign (tenant, id) values ($1, $2) on conflict do nothing',
-    [tenant, id],
-  );
-  const found = await connection.query<{ ref: number }>(
-    'select ref from campaign where tenant = $1 and id = $2',
-    [tenant, id],
-  );
-  return onlyRow(found).ref;
-}
-
 /** How a run begins: with a new epoch, where an earlier run of the same epoch stopped, or not at all. */
 export type Opening = 'fresh' | 'resumed' | 'reopened' | 'closed' | 'fenced' | 'unusable' | 'late';
 
@@ -195,34 +133,6 @@ export async function openCampaign(pool: pg.Pool, id: CampaignId, plan: Plan): P
       [campaign.ref, JSON.stringify(row.plan ?? plan)],
     );
     return row.phase === 'closed' ? 'reopened' : 'fresh';
-  });
-}
-
-/** Sets the campaign's fence and waits for nobody: who begins later than this finds it. True if it was set now. */
-export async function fenceCampaign(pool: pg.Pool, id: CampaignId, fence: Fence): Promise<boolean> {
-  const tenant = await tenantRef(pool, id.tenant);
-  return transaction(pool, async (connection) => {
-    const ref = await campaignRef(connection, tenant, id.campaignId);
-    await lockCampaign(connection, ref);
-    // Deleted is the stronger of the two and replaces an operator's fence.
-    const fenced = await connection.query(
-      `update campaign set fence = $2, fenced_at = clock_timestamp()
-       where ref = $1 and (fence is null or fence = 'operator' and $2 = 'deleted')`,
-      [ref, fence],
-    );
-    return fenced.rowCount === 1;
-  });
-}
-
-/** Holds a campaign for a person, or does nothing when it is held already. */
-export async function holdCampaign(pool: pg.Pool, ref: number, reason: string): Promise<void> {
-  await transaction(pool, async (connection) => {
-    await lockCampaign(connection, ref);
-    await connection.query(
-      `update campaign set held = jsonb_build_object('reason', $2::text, 'at', clock_timestamp())
-       where ref = $1 and held is null`,
-      [ref, reason],
-    );
   });
 }
 
@@ -282,61 +192,4 @@ export async function closeCampaign(pool: pg.Pool, ref: number, summary: Summary
      where ref = $1 and (fence is distinct from 'deleted' or $2::jsonb ->> 'reason' = 'deleted')`,
     [ref, JSON.stringify(summary)],
   );
-}
-
-/** Counts a campaign's assignments by state, and its customers by what Optimove was told of them. */
-export async function countCampaign(
-  pool: pg.Pool,
-  ref: number,
-): Promise<Omit<Summary, 'reason'> & { redemptions: Record<string, number> }> {
-  const counted = await pool.query<{
-    state: string;
-    clearance: string;
-    redemption: string;
-    members: number;
-    customers: number;
-  }>(
-    `select state_name(state) as state, clearance_name(clearance) as clearance,
-       redemption_name(redemption) as redemption, members, customers
-     from (
-       select state, clearance, redemption, count(*)::int as members,
-         (count(*) filter (where leads))::int as customers
-       from fact where campaign = $1 group by 1, 2, 3) counted`,
-    [ref],
-  );
-  const states: Record<string, number> = {};
-  const redemptions: Record<string, number> = {};
-  const told: Record<string, number> = {};
-  let audience = 0;
-  for (const { state, clearance, redemption, members, customers } of counted.rows) {
-    states[state] = (states[state] ?? 0) + members;
-    redemptions[redemption] = (redemptions[redemption] ?? 0) + members;
-    told[clearance] = (told[clearance] ?? 0) + customers;
-    audience += customers;
-  }
-  return {
-    audience,
-    states,
-    approvedCustomers: told['approved'] ?? 0,
-    deniedCustomers: told['denied'] ?? 0,
-    unknownCustomers: told['unknown'] ?? 0,
-    redemptions,
-  };
-}
-
-/** When event 5 reached us, and when Optimove answered the last report; epoch milliseconds, 0 for never. */
-export async function timesOf(
-  pool: pg.Pool,
-  ref: number,
-): Promise<{ receivedAt: number; lastReportAt: number }> {
-  const found = await pool.query<{ receivedAt: number; lastReportAt: number }>(
-    `select
-       coalesce((select min(extract(epoch from i.received_at)) * 1000 from inbox i
-         where i.tenant = c.tenant and i.campaign = c.id and i.type = 5), 0)::float8 as "receivedAt",
-       coalesce((select max(extract(epoch from e.answered)) * 1000 from effect e
-         where e.campaign = c.ref and e.kind = 'approve'), 0)::float8 as "lastReportAt"
-     from campaign c where c.ref = $1`,
-    [ref],
-  );
-  return onlyRow(found);
 }

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { Announcement } from '../domain/campaign.ts';
 import type { CampaignId } from '../domain/words.ts';
-import { type AnnouncementEffect, announce, fenceCampaign } from './campaigns.ts';
 import { tenantsWithDebts } from './debts.ts';
+import { type AnnouncementEffect, announce, fenceCampaign } from './standing.ts';
 import { onlyRow, tenantRef } from './tenants.ts';
 
 /** `due`: something is to be started for it. `quarantined`: stored, and of no use to us. */

@@ -1,5 +1,6 @@
 import type { CampaignId } from '../domain/words.ts';
-import { type CampaignRow, countCampaign, findCampaign } from '../ledger/campaigns.ts';
+import { type CampaignRow, findCampaign } from '../ledger/campaigns.ts';
+import { countCampaign } from '../ledger/counts.ts';
 import { listCampaigns } from '../ledger/listing.ts';
 import type { createPool } from '../ledger/pool.ts';
 

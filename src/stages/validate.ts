@@ -1,9 +1,9 @@
 import { noCode } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
-import { holdCampaign } from '../ledger/campaigns.ts';
 import { knownCode, noteInactive, rememberCode } from '../ledger/codes.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import type { OpenEffect } from '../ledger/effects.ts';
+import { holdCampaign } from '../ledger/standing.ts';
 import { learnedSize } from '../ledger/tenants.ts';
 import type { Promocode, Promotions, ValidationOutcome } from '../world.ts';
 import { effectKey, type Order } from './effect.ts';

@@ -6,15 +6,15 @@ import type { Reward } from '../../src/domain/words.ts';
 import { cutAudience, stagePage } from '../../src/ledger/audience.ts';
 import { claimBatch, finishBatch, record } from '../../src/ledger/batches.ts';
 import {
-  announce,
   closeCampaign,
-  countCampaign,
   findCampaign,
   openCampaign,
   startRunning,
 } from '../../src/ledger/campaigns.ts';
+import { countCampaign } from '../../src/ledger/counts.ts';
 import { begin, settle } from '../../src/ledger/effects.ts';
 import { multirange } from '../../src/ledger/positions.ts';
+import { announce } from '../../src/ledger/standing.ts';
 
 export interface DecidedCampaign {
   ref: number;

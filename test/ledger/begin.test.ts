@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { claimBatch } from '../../src/ledger/batches.ts';
-import { fenceCampaign, holdCampaign } from '../../src/ledger/campaigns.ts';
 import { appendChange, readBatch } from '../../src/ledger/columns.ts';
 import {
   aliveFor,
@@ -14,6 +13,7 @@ import {
   settle,
 } from '../../src/ledger/effects.ts';
 import { transaction } from '../../src/ledger/pool.ts';
+import { fenceCampaign, holdCampaign } from '../../src/ledger/standing.ts';
 import { haltTenant } from '../../src/ledger/tenants.ts';
 import type { SlotRequest } from '../../src/world.ts';
 import { openLedger, rowsOf, runningCampaign, type TestLedger } from './ledger.ts';

@@ -9,8 +9,8 @@ import {
   transitions,
 } from '../../src/domain/assignment.ts';
 import type { Reward } from '../../src/domain/words.ts';
-import { countCampaign } from '../../src/ledger/campaigns.ts';
 import { appendChange, type Happening, readBatch, writeBatch } from '../../src/ledger/columns.ts';
+import { countCampaign } from '../../src/ledger/counts.ts';
 import { transaction } from '../../src/ledger/pool.ts';
 import { openLedger, row, runningCampaign, type TestLedger } from './ledger.ts';
 

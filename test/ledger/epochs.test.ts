@@ -8,15 +8,10 @@ import {
   reopenCampaign,
   unfinishedBatches,
 } from '../../src/ledger/batches.ts';
-import {
-  announce,
-  campaignOf,
-  closeCampaign,
-  countCampaign,
-  fenceCampaign,
-  openCampaign,
-} from '../../src/ledger/campaigns.ts';
+import { campaignOf, closeCampaign, openCampaign } from '../../src/ledger/campaigns.ts';
 import { readBatch } from '../../src/ledger/columns.ts';
+import { countCampaign } from '../../src/ledger/counts.ts';
+import { announce, fenceCampaign } from '../../src/ledger/standing.ts';
 import { openLedger, plan, row, rowsOf, runningCampaign, type TestLedger } from './ledger.ts';
 
 let ledger: TestLedger;

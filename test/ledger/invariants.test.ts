@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { fenceCampaign } from '../../src/ledger/campaigns.ts';
 import { type Invariant, verify } from '../../src/ledger/invariants.ts';
 import { createPool } from '../../src/ledger/pool.ts';
+import { fenceCampaign } from '../../src/ledger/standing.ts';
 import { createDatabase, type TestDatabase } from '../database.ts';
 import { type DecidedCampaign, decideCampaign } from '../gateway/decided-campaign.ts';
 

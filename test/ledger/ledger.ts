@@ -3,8 +3,9 @@ import type pg from 'pg';
 import { instantsOf, type Plan } from '../../src/domain/campaign.ts';
 import type { CampaignId } from '../../src/domain/words.ts';
 import { cutAudience, stagePage } from '../../src/ledger/audience.ts';
-import { announce, findCampaign, openCampaign, startRunning } from '../../src/ledger/campaigns.ts';
+import { findCampaign, openCampaign, startRunning } from '../../src/ledger/campaigns.ts';
 import { createPool } from '../../src/ledger/pool.ts';
+import { announce } from '../../src/ledger/standing.ts';
 import type { AudienceRow } from '../../src/world.ts';
 import { createDatabase } from '../database.ts';
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Fault } from '../../src/domain/fault.ts';
-import { fenceCampaign, holdCampaign } from '../../src/ledger/campaigns.ts';
+import { fenceCampaign, holdCampaign } from '../../src/ledger/standing.ts';
 import { haltTenant } from '../../src/ledger/tenants.ts';
 import { openLedger, rowsOf, type TestLedger } from '../ledger/ledger.ts';
 import { openBatch, type TestBatch } from './batch.ts';

@@ -131,7 +131,8 @@ export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
       const history = await workflow.getHandle(id).fetchHistory();
       const file = fileURLToPath(new URL(`../histories/${name}.json`, import.meta.url));
       // With its id, from which a replay builds the ids of children; this server's own events lack it.
-      writeFileSync(file, `{"workflowId":"${id}","history":${historyToJSON(history)}}\n`);
+      const told = JSON.parse(historyToJSON(history), withoutPlace);
+      writeFileSync(file, `${JSON.stringify({ workflowId: id, history: told }, null, 1)}\n`);
     },
 
     async close(): Promise<void> {
@@ -147,4 +148,10 @@ function activitiesOf({ activities }: ReturnType<typeof createFakeLedger>) {
   return Object.fromEntries(
     Object.keys(activities).map((name) => [name, Reflect.get(activities, name)]),
   );
+}
+
+/** A stored history says nothing of the machine and the process that recorded it. */
+function withoutPlace(name: string, value: unknown): unknown {
+  if (name === 'stackTrace') return '';
+  return name === 'identity' ? 'worker' : value;
 }

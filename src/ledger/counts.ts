@@ -1,0 +1,60 @@
+import type pg from 'pg';
+import type { Summary } from './campaigns.ts';
+import { onlyRow } from './tenants.ts';
+
+/** Counts a campaign's assignments by state, and its customers by what Optimove was told of them. */
+export async function countCampaign(
+  pool: pg.Pool,
+  ref: number,
+): Promise<Omit<Summary, 'reason'> & { redemptions: Record<string, number> }> {
+  const counted = await pool.query<{
+    state: string;
+    clearance: string;
+    redemption: string;
+    members: number;
+    customers: number;
+  }>(
+    `select state_name(state) as state, clearance_name(clearance) as clearance,
+       redemption_name(redemption) as redemption, members, customers
+     from (
+       select state, clearance, redemption, count(*)::int as members,
+         (count(*) filter (where leads))::int as customers
+       from fact where campaign = $1 group by 1, 2, 3) counted`,
+    [ref],
+  );
+  const states: Record<string, number> = {};
+  const redemptions: Record<string, number> = {};
+  const told: Record<string, number> = {};
+  let audience = 0;
+  for (const { state, clearance, redemption, members, customers } of counted.rows) {
+    states[state] = (states[state] ?? 0) + members;
+    redemptions[redemption] = (redemptions[redemption] ?? 0) + members;
+    told[clearance] = (told[clearance] ?? 0) + customers;
+    audience += customers;
+  }
+  return {
+    audience,
+    states,
+    approvedCustomers: told['approved'] ?? 0,
+    deniedCustomers: told['denied'] ?? 0,
+    unknownCustomers: told['unknown'] ?? 0,
+    redemptions,
+  };
+}
+
+/** When event 5 reached us, and when Optimove answered the last report; epoch milliseconds, 0 for never. */
+export async function timesOf(
+  pool: pg.Pool,
+  ref: number,
+): Promise<{ receivedAt: number; lastReportAt: number }> {
+  const found = await pool.query<{ receivedAt: number; lastReportAt: number }>(
+    `select
+       coalesce((select min(extract(epoch from i.received_at)) * 1000 from inbox i
+         where i.tenant = c.tenant and i.campaign = c.id and i.type = 5), 0)::float8 as "receivedAt",
+       coalesce((select max(extract(epoch from e.answered)) * 1000 from effect e
+         where e.campaign = c.ref and e.kind = 'approve'), 0)::float8 as "lastReportAt"
+     from campaign c where c.ref = $1`,
+    [ref],
+  );
+  return onlyRow(found);
+}
