@@ -1,4 +1,4 @@
-import { executeChild, log, workflowInfo } from '@temporalio/workflow';
+import { executeChild, log, setCurrentDetails, workflowInfo } from '@temporalio/workflow';
 import type { Stage } from '../domain/flow.ts';
 import { type BatchEnd, batch } from './batch.ts';
 import { workflowId } from './ids.ts';
@@ -24,12 +24,17 @@ export interface SliceEnd {
 /** Up to a hundred batches, a bounded number of them in flight; what stops one batch stops them all. */
 export async function slice(input: SliceInput): Promise<SliceEnd> {
   const stopped: Record<string, number> = {};
+  let walked = 0;
   const ends = await inLanes(
     input.batches,
     input.lanes,
     async (number) => {
       const end = await runBatch(input, number);
       if (end?.stopped) stopped[end.stopped] = (stopped[end.stopped] ?? 0) + 1;
+      walked += 1;
+      setCurrentDetails(
+        `${walked} of ${input.batches.length} batches walked in pass ${input.pass}`,
+      );
       return end;
     },
     () => Object.keys(stopped).length > 0,
