@@ -1,15 +1,15 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { workflowId } from '../../src/workflows/ids.ts';
 import { campaignChanged } from '../../src/workflows/messages.ts';
 import { countStates } from './fake-state.ts';
 import { minuteMs, openStage, type Stage, secondMs } from './stage.ts';
 
 let stage: Stage;
-beforeAll(async () => {
+beforeEach(async () => {
   stage = await openStage();
 });
-afterAll(() => stage.close());
+afterEach(() => stage.close());
 
 const id = (campaignId: string) => ({ tenant: 'acme', campaignId });
 

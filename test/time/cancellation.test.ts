@@ -1,14 +1,14 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { forwardKinds } from '../../src/domain/effect.ts';
 import { workflowId } from '../../src/workflows/ids.ts';
 import { countStates, cutAudience, type FakeCampaign } from './fake-state.ts';
 import { minuteMs, openStage, type Stage, secondMs } from './stage.ts';
 
 let stage: Stage;
-beforeAll(async () => {
+beforeEach(async () => {
   stage = await openStage();
 });
-afterAll(() => stage.close());
+afterEach(() => stage.close());
 
 const id = (campaignId: string) => ({ tenant: 'acme', campaignId });
 

@@ -1,14 +1,14 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { workflowId } from '../../src/workflows/ids.ts';
 import { countStates, membersOf } from './fake-state.ts';
 import { minuteMs, openStage, type Play, type Stage, secondMs } from './stage.ts';
 
 let stage: Stage;
-beforeAll(async () => {
+beforeEach(async () => {
   stage = await openStage();
 });
-afterAll(() => stage.close());
+afterEach(() => stage.close());
 
 const id = (campaignId: string) => ({ tenant: 'acme', campaignId });
 

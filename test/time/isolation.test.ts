@@ -1,11 +1,11 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { minuteMs, openStage, type Stage } from './stage.ts';
 
 let stage: Stage;
-beforeAll(async () => {
+beforeEach(async () => {
   stage = await openStage({ maxCachedWorkflows: 0 });
 });
-afterAll(() => stage.close());
+afterEach(() => stage.close());
 
 test('a run that is replayed at every step comes to the same end', async () => {
   const id = { tenant: 'acme', campaignId: '1' };

@@ -1,13 +1,13 @@
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { workflowId } from '../../src/workflows/ids.ts';
 import { minuteMs, openStage, type Stage } from './stage.ts';
 
 let stage: Stage;
-beforeAll(async () => {
+beforeEach(async () => {
   stage = await openStage();
 });
-afterAll(() => stage.close());
+afterEach(() => stage.close());
 
 test('a million customers, a hundred batches, stay in short histories of small payloads', async () => {
   const id = { tenant: 'acme', campaignId: '1' };

@@ -1,15 +1,15 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { workflowId } from '../../src/workflows/ids.ts';
 import { campaignChanged, kick } from '../../src/workflows/messages.ts';
 import { countStates, membersOf } from './fake-state.ts';
 import { minuteMs, openStage, type Stage } from './stage.ts';
 
 let stage: Stage;
-beforeAll(async () => {
+beforeEach(async () => {
   stage = await openStage();
 });
-afterAll(() => stage.close());
+afterEach(() => stage.close());
 
 test('settlement tells the redemptions that are due', async () => {
   const id = { tenant: 'redemptions', campaignId: '3' };

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { TestWorkflowEnvironment } from '@temporalio/testing';
-import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
+import { bundleWorkflowCode, DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { expect, inject } from 'vitest';
 import { instantsOf } from '../../src/domain/campaign.ts';
 import type { CampaignId } from '../../src/domain/words.ts';
@@ -28,9 +28,25 @@ export const secondMs = 1_000;
 export const minuteMs = 60 * secondMs;
 export const dayMs = 24 * 60 * minuteMs;
 
-/** The time-skipping server of one test file, with a worker over a fake ledger on its clock. */
+/** Bundled once a test file. */
+let bundled: ReturnType<typeof bundleWorkflowCode> | undefined;
+
+function bundleStories(): ReturnType<typeof bundleWorkflowCode> {
+  if (!bundled) {
+    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    const workflowsPath = fileURLToPath(new URL('./workflows.ts', import.meta.url));
+    bundled = bundleWorkflowCode({ workflowsPath, logger: new DefaultLogger('ERROR') });
+  }
+  return bundled;
+}
+
+/**
+ * The time-skipping server of one test, with a worker over a fake ledger on its clock. Each test has
+ * its own: the clock of a server on which a story has left a sleeper behind may stand still for the
+ * tests after it.
+ */
 export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
-  Runtime.install({ logger: new DefaultLogger('ERROR') });
+  const workflowBundle = await bundleStories();
   const env = await TestWorkflowEnvironment.createTimeSkipping({
     server: { executable: { type: 'existing-path', path: inject('testServerPath') } },
   });
@@ -55,7 +71,7 @@ export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
   const worker = await Worker.create({
     connection: env.nativeConnection,
     taskQueue,
-    workflowsPath: fileURLToPath(new URL('./workflows.ts', import.meta.url)),
+    workflowBundle,
     activities: { ...activitiesOf(ledger), act: async (cue: number) => acts[cue]?.() },
     ...options,
   });

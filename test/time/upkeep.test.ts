@@ -1,13 +1,13 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test } from 'vitest';
 import { workflowId } from '../../src/workflows/ids.ts';
 import { countStates, cutAudience, membersOf } from './fake-state.ts';
 import { dayMs, minuteMs, openStage, type Stage } from './stage.ts';
 
 let stage: Stage;
-beforeAll(async () => {
+beforeEach(async () => {
   stage = await openStage();
 });
-afterAll(() => stage.close());
+afterEach(() => stage.close());
 
 test('rewards are taken back when they end, 97 days later, within the minute', async () => {
   const id = { tenant: 'expiry', campaignId: '1' };
