@@ -25,9 +25,6 @@ export default defineConfig({
         test: {
           name: 'time',
           include: ['test/time/**/*.test.ts'],
-          // The time-skipping server's clock has been seen to stand still, for no story of ours: such a
-          // test ends in its time-out, and is played once more on a server of its own.
-          retry: 1,
           testTimeout: 40_000,
           globalSetup: ['test/time-setup.ts'],
         },
