@@ -43,7 +43,6 @@ export async function benchLedger(customers: number): Promise<boolean> {
       tenant,
       campaignId: sandbox.createCampaign(tenant, {
         customers,
-        codes: ['SPRING25'],
         deadlineInSeconds: 7_200,
       }),
     };
