@@ -30,8 +30,9 @@ export async function stagePage(
     );
     const news = before.rows[0]?.digest === digest ? [] : rows;
     await connection.query(
-      `insert into page (campaign, sweep, number, length, controls, malformed, digest, customers, codes, actions)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing`,
+      `insert into page (campaign, sweep, number, length, controls, malformed, digest, customers, hashes, codes, actions)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, array(select md5(c)::uuid
+         from unnest($8::text[]) with ordinality as u(c, at) order by at), $9, $10) on conflict do nothing`,
       [
         campaign,
         sweep,
@@ -98,8 +99,8 @@ export async function stagedSweep(
 /** Distinct customers staged so far. */
 export async function countStaged(pool: pg.Pool, campaign: number): Promise<number> {
   const counted = await pool.query<{ customers: number }>(
-    `select count(distinct customer)::int as customers
-     from page p cross join lateral unnest(p.customers) customer where p.campaign = $1`,
+    `select count(distinct hash)::int as customers
+     from page p cross join lateral unnest(p.hashes) hash where p.campaign = $1`,
     [campaign],
   );
   return onlyRow(counted).customers;
@@ -141,7 +142,7 @@ export async function cutAudience(pool: pg.Pool, campaign: number): Promise<Audi
     await connection.query(writeKeys, [campaign]);
     await connection.query('drop table placed');
     await connection.query(
-      "update page set customers = '{}', codes = '{}', actions = '{}' where campaign = $1",
+      "update page set customers = '{}', hashes = '{}', codes = '{}', actions = '{}' where campaign = $1",
       [campaign],
     );
     const counted = await connection.query<Audience>(
@@ -170,48 +171,43 @@ async function isFirstCut(connection: Connection, campaign: number): Promise<boo
 const placeMembers = `
   create temp table placed on commit drop as
   with staged as materialized (
-    select r.customer, r.code, r.action,
+    select r.customer, r.hash, r.code, r.action,
       (p.sweep::bigint << 52) + (p.number::bigint << 24) + r.at as place
     from page p
-    cross join lateral unnest(p.customers, p.codes, p.actions)
-      with ordinality as r(customer, code, action, at)
+    cross join lateral unnest(p.customers, p.hashes, p.codes, p.actions)
+      with ordinality as r(customer, hash, code, action, at)
     where p.campaign = $1
   ), several as materialized (
-    select customer, min(place) as first, min(code) < max(code) as various
-    from staged group by customer having count(*) > 1
+    select hash, min(place) as first, min(code) < max(code) as various
+    from staged group by hash having count(*) > 1
   ), members as (
-    select s.customer, s.code, s.action, s.place, s.place as first, true as is_first
-    from staged s left join several v on v.customer = s.customer where v.customer is null
+    select s.customer, s.hash, s.code, s.action, s.place, s.place as first, true as leads
+    from staged s left join several v on v.hash = s.hash where v.hash is null
     union all
-    select s.customer, s.code, min(s.action), min(s.place), v.first,
-      min(s.place) = min(min(s.place)) over (partition by s.customer)
-    from staged s join several v on v.customer = s.customer
+    select min(s.customer), s.hash, s.code, min(s.action), min(s.place), v.first,
+      min(s.place) = min(min(s.place)) over (partition by s.hash)
+    from staged s join several v on v.hash = s.hash
     where not v.various or s.code is distinct from (
       select array_position(codes, $3) from campaign where ref = $1)
-    group by s.customer, s.code, v.first
-  ), ranked as materialized (
-    select customer, code, action, is_first,
-      ((dense_rank() over (order by first) - 1) / $2)::int as piece,
-      row_number() over (order by first, place) as row
-    from members m
-    where $4 or not exists (
-      select from assignment a where a.campaign = $1 and a.customer = md5(m.customer)::uuid)
-  ), pieces as (
-    select piece, min(row) as first from ranked group by piece
+    group by s.hash, s.code, v.first
   )
-  select r.customer, r.code, r.action, r.is_first,
-    (select coalesce(max(number), 0) from batch where campaign = $1) + 1 + r.piece as batch,
-    (r.row - p.first + 1)::int as position
-  from ranked r join pieces p on p.piece = r.piece`;
+  select customer, hash, code, action, leads,
+    (select coalesce(max(number), 0) from batch where campaign = $1) + 1
+      + ((count(*) filter (where leads) over places - 1) / $2)::int as batch,
+    (row_number() over places)::int as row
+  from members m
+  where $4 or not exists (
+    select from assignment a where a.campaign = $1 and a.customer = m.hash)
+  window places as (order by first, place rows unbounded preceding)`;
 
 const writeBatches = `
   with gathered as (
-    select batch, count(*)::int as size, count(*) filter (where is_first) as people,
-      string_agg(customer, chr(31) order by position) as customers,
-      string_agg(int4send(action), ''::bytea order by position) as action,
-      string_agg(int2send(code), ''::bytea order by position) as code,
-      string_agg(case when is_first then '\\x01'::bytea else '\\x00'::bytea end, ''::bytea
-        order by position) as leads
+    select batch, count(*)::int as size, count(*) filter (where leads) as people,
+      string_agg(customer, chr(31) order by row) as customers,
+      string_agg(int4send(action), ''::bytea order by row) as action,
+      string_agg(int2send(code), ''::bytea order by row) as code,
+      string_agg(case when leads then '\\x01'::bytea else '\\x00'::bytea end, ''::bytea
+        order by row) as leads
     from placed group by batch
   )
   insert into batch (campaign, number, size, people, customers, action, code, leads,
@@ -225,4 +221,6 @@ const writeBatches = `
 /** In the order of the index, which is then built from left to right: faster, and denser on disk. */
 const writeKeys = `
   insert into assignment (campaign, customer, batch, position, code)
-  select $1, md5(customer)::uuid as hash, batch, position, code from placed order by hash`;
+  select $1, p.hash, p.batch, p.row - b.first + 1, p.code
+  from placed p join (select batch, min(row) as first from placed group by batch) b using (batch)
+  order by p.hash`;

@@ -84,10 +84,11 @@ export async function findCampaign(
 
 /** Finds a campaign by the ledger's own number. */
 export async function campaignOf(pool: pg.Pool, ref: number): Promise<CampaignRow> {
-  const found = await pool.query<Nullable<CampaignRow>>(
-    `select ${columns} from campaign c join tenant t on t.ref = c.tenant where c.ref = $1`,
-    [ref],
-  );
+  const found = await pool.query<Nullable<CampaignRow>>({
+    name: 'read_campaign',
+    text: `select ${columns} from campaign c join tenant t on t.ref = c.tenant where c.ref = $1`,
+    values: [ref],
+  });
   return toCampaign(onlyRow(found));
 }
 

@@ -43,7 +43,6 @@ interface Gifts {
   reward: Buffer | null;
   rewards: Reward[][];
   unique_codes: string | null;
-  references: string | null;
 }
 
 /** One assignment of a batch, as plain facts. */
@@ -65,6 +64,7 @@ export interface Happening {
   redemption?: Causes['redemption'];
   reason?: string;
   rewards?: Reward[];
+  /** The platform's own name of what it gave; it stays with the effect whose answer brought it. */
   reference?: string;
 }
 
@@ -85,7 +85,7 @@ const values: { [F in Fact]: readonly Facts[F][] } = {
 };
 
 /** Splits lines of elements: no id, code or reference may hold it. */
-const separator = '\x1f';
+export const separator = '\x1f';
 
 const factColumns = `b.pass, b.token, b.folded, b.state, b.clearance, b.redemption, b.reason, b.reasons`;
 
@@ -95,11 +95,12 @@ export async function readBatch(
   campaign: number,
   number: number,
 ): Promise<BatchRow | undefined> {
-  const found = await connection.query<People>(
-    `select ${factColumns}, b.customers, c.codes, b.code, b.action, b.reward, b.rewards, b.unique_codes
-     from batch b join campaign c on c.ref = b.campaign where b.campaign = $1 and b.number = $2`,
-    [campaign, number],
-  );
+  const found = await connection.query<People>({
+    name: 'read_batch',
+    text: `select ${factColumns}, b.customers, c.codes, b.code, b.action, b.reward, b.rewards, b.unique_codes
+      from batch b join campaign c on c.ref = b.campaign where b.campaign = $1 and b.number = $2`,
+    values: [campaign, number],
+  });
   const people = found.rows[0];
   if (!people) return undefined;
   const change = await layChanges(connection, campaign, number, people);
@@ -117,17 +118,17 @@ export async function writeBatch(
   number: number,
   happenings: readonly Happening[],
 ): Promise<number> {
-  const columns = await lockColumns(connection, campaign, number);
+  const gifts = happenings.some(({ rewards }) => rewards)
+    ? await lockGifts(connection, campaign, number)
+    : undefined;
+  const columns = gifts ?? (await lockColumns(connection, campaign, number));
   if (!columns) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
   const change = await layChanges(connection, campaign, number, columns);
   const places = createPlaces(columns.reasons);
   const touched = new Set<Touched>(change > Number(columns.folded) ? everything : []);
   const changed = happenings.filter((happening) => applyFacts(columns, places, happening, touched));
-  const gifts = changed.some(({ rewards, reference }) => rewards || reference !== undefined)
-    ? await readGifts(connection, campaign, number)
-    : undefined;
-  if (gifts) giveAll(gifts, changed);
-  await saveColumns(connection, campaign, number, columns, { change, touched, gifts });
+  const given = gifts ? giveAll(gifts, changed) : {};
+  await saveColumns(connection, campaign, number, columns, { change, touched, given });
   return changed.length;
 }
 
@@ -168,20 +169,27 @@ async function lockColumns(
   campaign: number,
   number: number,
 ): Promise<Columns | undefined> {
-  const found = await connection.query<Columns>(
-    `select ${factColumns} from batch b where b.campaign = $1 and b.number = $2 for no key update`,
-    [campaign, number],
-  );
+  const found = await connection.query<Columns>({
+    name: 'lock_batch',
+    text: `select ${factColumns} from batch b
+      where b.campaign = $1 and b.number = $2 for no key update`,
+    values: [campaign, number],
+  });
   return found.rows[0];
 }
 
-async function readGifts(connection: Connection, campaign: number, number: number): Promise<Gifts> {
-  const found = await connection.query<Gifts>(
-    `select size, reward, rewards, unique_codes, "references" from batch
-     where campaign = $1 and number = $2`,
-    [campaign, number],
-  );
-  return elementOf(found.rows, 0);
+async function lockGifts(
+  connection: Connection,
+  campaign: number,
+  number: number,
+): Promise<(Columns & Gifts) | undefined> {
+  const found = await connection.query<Columns & Gifts>({
+    name: 'lock_gifts',
+    text: `select ${factColumns}, b.size, b.reward, b.rewards, b.unique_codes from batch b
+      where b.campaign = $1 and b.number = $2 for no key update`,
+    values: [campaign, number],
+  });
+  return found.rows[0];
 }
 
 /** Lays the changes that came since the last fold over the columns; returns the last one's number. */
@@ -197,11 +205,12 @@ async function layChanges(
     fact: Fact;
     value: number;
     reason: string | null;
-  }>(
-    `select seq, position, fact, value, reason from change
-     where campaign = $1 and batch = $2 and seq > $3 order by seq`,
-    [campaign, number, columns.folded],
-  );
+  }>({
+    name: 'read_changes',
+    text: `select seq, position, fact, value, reason from change
+      where campaign = $1 and batch = $2 and seq > $3 order by seq`,
+    values: [campaign, number, columns.folded],
+  });
   const places = createPlaces(columns.reasons);
   for (const change of changes.rows) {
     columns[change.fact][change.position - 1] = change.value;
@@ -297,35 +306,28 @@ function setReason(
   columns.reason.writeUInt16BE(placeOf(columns.reasons, places, words, words), 2 * index);
 }
 
-function giveAll(gifts: Gifts, happenings: readonly Happening[]): void {
+/** Lays rewards in; returns the columns that differ now. The unique codes of most rewards are none. */
+function giveAll(gifts: Gifts, happenings: readonly Happening[]): Partial<Gifts> {
   const places = new Map(
     gifts.rewards.map((rewards, index) => [JSON.stringify(rewards), index + 1]),
   );
-  const uniqueCodes = linesOf(gifts.unique_codes, gifts.size);
-  const references = linesOf(gifts.references, gifts.size);
-  let unique = gifts.unique_codes !== null;
-  for (const { position, rewards, reference } of happenings) {
-    const index = position - 1;
-    if (reference !== undefined) references[index] = reference;
+  const reward = gifts.reward ?? Buffer.alloc(2 * gifts.size);
+  let uniqueCodes = gifts.unique_codes?.split(separator);
+  for (const { position, rewards } of happenings) {
     if (!rewards) continue;
-    const codes = rewards.flatMap((reward) => reward.code ?? []);
-    const shared = rewards.map((reward) =>
-      reward.code === undefined ? reward : { ...reward, code: '' },
-    );
-    gifts.reward ??= Buffer.alloc(2 * gifts.size);
+    const index = position - 1;
+    const codes = rewards.flatMap(({ code }) => code ?? []);
+    const shared = rewards.map((one) => (one.code === undefined ? one : { ...one, code: '' }));
     const place = placeOf(gifts.rewards, places, JSON.stringify(shared), shared);
-    gifts.reward.writeUInt16BE(place, 2 * index);
-    uniqueCodes[index] = codes.join('\n');
-    unique ||= codes.length > 0;
+    reward.writeUInt16BE(place, 2 * index);
+    if (codes.length > 0) uniqueCodes ??= Array.from({ length: gifts.size }, () => '');
+    if (uniqueCodes) uniqueCodes[index] = codes.join('\n');
   }
-  gifts.unique_codes = unique ? uniqueCodes.join(separator) : null;
-  gifts.references = references.some((reference) => reference !== '')
-    ? references.join(separator)
-    : null;
-}
-
-function linesOf(lines: string | null, size: number): string[] {
-  return lines?.split(separator) ?? Array.from({ length: size }, () => '');
+  return {
+    reward,
+    rewards: gifts.rewards,
+    ...(uniqueCodes && { unique_codes: uniqueCodes.join(separator) }),
+  };
 }
 
 /** The place of a thing in its list, from 1, where it is put if it is new. */
@@ -339,32 +341,36 @@ function createPlaces(list: readonly string[]): Map<string, number> {
   return new Map(list.map((text, index) => [text, index + 1]));
 }
 
+/** One statement for whatever was written: a column that is left as it is keeps its place on disk. */
 async function saveColumns(
   connection: Connection,
   campaign: number,
   number: number,
   columns: Columns,
-  written: { change: number; touched: Set<Touched>; gifts: Gifts | undefined },
+  written: { change: number; touched: Set<Touched>; given: Partial<Gifts> },
 ): Promise<void> {
-  const parameters: unknown[] = [campaign, number];
-  const sets: string[] = [];
-  const set = (column: string, value: unknown): void => {
-    sets.push(`${column} = $${parameters.push(value)}`);
-  };
-  set('folded', written.change);
-  for (const column of written.touched) set(column, columns[column]);
-  if (written.touched.has('reason')) set('reasons', columns.reasons);
-  if (written.gifts) {
-    const { reward, rewards, unique_codes, references } = written.gifts;
-    set('reward', reward);
-    set('rewards', JSON.stringify(rewards));
-    set('unique_codes', unique_codes);
-    set('"references"', references);
-  }
-  await connection.query(
-    `update batch set ${sets.join(', ')} where campaign = $1 and number = $2`,
-    parameters,
-  );
+  const { change, touched, given } = written;
+  const touchedColumn = (fact: Touched): Buffer | null =>
+    touched.has(fact) ? columns[fact] : null;
+  await connection.query({
+    name: 'save_batch',
+    text: `update batch set folded = $3, state = coalesce($4, state),
+        clearance = coalesce($5, clearance), redemption = coalesce($6, redemption),
+        reason = coalesce($7, reason), reasons = coalesce($8, reasons),
+        reward = coalesce($9, reward), rewards = coalesce($10, rewards),
+        unique_codes = coalesce($11, unique_codes)
+      where campaign = $1 and number = $2`,
+    values: [
+      campaign,
+      number,
+      change,
+      ...everything.map(touchedColumn),
+      touched.has('reason') ? columns.reasons : null,
+      given.reward ?? null,
+      given.rewards ? JSON.stringify(given.rewards) : null,
+      given.unique_codes ?? null,
+    ],
+  });
 }
 
 /** An element that the ledger's own columns surely have. */

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { EffectKind } from '../domain/effect.ts';
 import type { SlotRequest } from '../world.ts';
-import { type Happening, writeBatch } from './columns.ts';
+import { type Happening, separator, writeBatch } from './columns.ts';
 import { type Connection, transaction } from './pool.ts';
 import { multirange, positionsOf } from './positions.ts';
 import { onlyRow } from './tenants.ts';
@@ -104,27 +104,48 @@ export async function settle(
   batch: number,
   settlement: Settlement,
 ): Promise<number> {
-  const { effect, outcome, detail, happenings, slot } = settlement;
+  const { happenings, slot } = settlement;
   return transaction(pool, async (connection) => {
     const changed =
       happenings.length > 0 ? await writeBatch(connection, campaign, batch, happenings) : 0;
-    await closeEffect(connection, effect, outcome, detail);
-    if (slot !== undefined) await connection.query('select answer_slot($1)', [slot]);
+    await closeEffect(connection, settlement);
+    if (slot !== undefined) await answerSlot(connection, slot);
     return changed;
   });
 }
 
-export async function closeEffect(
+async function answerSlot(connection: Connection, slot: number): Promise<void> {
+  await connection.query({
+    name: 'answer_slot',
+    text: 'select answer_slot($1)',
+    values: [slot],
+  });
+}
+
+async function closeEffect(
   connection: Connection,
-  effect: number,
-  outcome: Outcome,
-  detail?: string,
+  { effect, outcome, detail, happenings }: Settlement,
 ): Promise<void> {
-  await connection.query(
-    `update effect set outcome = $2, answered = clock_timestamp(), detail = $3
-     where id = $1 and (outcome is null or outcome = 'not_sent')`,
-    [effect, outcome, detail ?? null],
-  );
+  const { referenced, lines } = referencesOf(happenings);
+  await connection.query({
+    name: 'close_effect',
+    text: `update effect set outcome = $2, answered = clock_timestamp(), detail = $3,
+        referenced = $4, "references" = $5
+      where id = $1 and (outcome is null or outcome = 'not_sent')`,
+    values: [effect, outcome, detail ?? null, referenced, lines],
+  });
+}
+
+/** What the platform calls each gift, a line a member: written once, read for one customer at a time. */
+function referencesOf(happenings: readonly Happening[]) {
+  const named = happenings
+    .flatMap(({ position, reference }) => (reference === undefined ? [] : { position, reference }))
+    .sort((a, b) => a.position - b.position);
+  if (named.length === 0) return { referenced: null, lines: null };
+  return {
+    referenced: multirange(named.map(({ position }) => position)),
+    lines: named.map(({ reference }) => reference).join(separator),
+  };
 }
 
 /**
@@ -149,7 +170,7 @@ export async function markUnknown(
        where id = $1 and outcome is null`,
       [lost.effect, lost.detail],
     );
-    if (lost.slot !== undefined) await connection.query('select answer_slot($1)', [lost.slot]);
+    if (lost.slot !== undefined) await answerSlot(connection, lost.slot);
   });
 }
 
@@ -182,14 +203,15 @@ export async function openEffects(
     members: string;
     kept: Record<string, unknown>;
     alive_for_ms: number;
-  }>(
-    `select id, batch, kind, epoch, key, hash, members::text, kept,
-       greatest(0, ceil(extract(epoch from alive_until - clock_timestamp()) * 1000))::int as alive_for_ms
-     from effect where campaign = $1 and outcome is null
-       and ($2::int is null or batch = $2) and ($3::text[] is null or kind = any ($3))
-     order by id`,
-    [campaign, filter.batch ?? null, filter.kinds ?? null],
-  );
+  }>({
+    name: 'open_effects',
+    text: `select id, batch, kind, epoch, key, hash, members::text, kept,
+        greatest(0, ceil(extract(epoch from alive_until - clock_timestamp()) * 1000))::int as alive_for_ms
+      from effect where campaign = $1 and outcome is null
+        and ($2::int is null or batch = $2) and ($3::text[] is null or kind = any ($3))
+      order by id`,
+    values: [campaign, filter.batch ?? null, filter.kinds ?? null],
+  });
   return found.rows.map((row) => ({
     effect: Number(row.id),
     batch: row.batch,

@@ -59,7 +59,9 @@ const places = `
     case when place_at(b.reward, a.position) > 0
       then b.rewards -> (place_at(b.reward, a.position) - 1) end as rewards,
     line_at(b.unique_codes, a.position) as "uniqueCodes",
-    line_at(b."references", a.position) as reference, b.folded
+    (select line_at(e."references", place_in(e.referenced, a.position)) from effect e
+      where e.campaign = b.campaign and e.batch = b.number and e.referenced @> a.position
+      order by e.id desc limit 1) as reference, b.folded
   from tenant t
   join campaign c on c.tenant = t.ref
   join assignment a on a.campaign = c.ref and a.customer = md5($2)::uuid

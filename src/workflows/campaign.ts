@@ -16,7 +16,7 @@ import type { CampaignId } from '../domain/words.ts';
 import { expiry } from './expiry.ts';
 import { workflowId } from './ids.ts';
 import { inheritedAttributes } from './inherited.ts';
-import { campaignChanged, campaignProgress } from './messages.ts';
+import { campaignChanged, campaignProgress, sliceAdvanced } from './messages.ts';
 import { createProgress } from './progress.ts';
 import { audience, ledger } from './proxies.ts';
 import { quiet } from './quiet.ts';
@@ -47,6 +47,7 @@ export async function campaign(start: CampaignStart): Promise<string> {
   });
   const progress = createProgress(start);
   setHandler(campaignProgress, progress.current);
+  setHandler(sliceAdvanced, progress.advanced);
 
   const opened = await ledger.openCampaign(start);
   const { ref, opening } = opened;
@@ -111,11 +112,13 @@ export async function campaign(start: CampaignStart): Promise<string> {
     const walked = cut(unfinished, sliceBatches);
     let finished = 0;
     for (const [index, batches] of walked.entries()) {
+      const number = index + 1;
+      progress.slicing(number);
       const end = await executeChild(slice, {
         typedSearchAttributes: inheritedAttributes(),
-        workflowId: workflowId.slice(workflowInfo().workflowId, pass, index + 1),
+        workflowId: workflowId.slice(workflowInfo().workflowId, pass, number),
         workflowTaskTimeout: '2s',
-        args: [{ ref, pass, batches, stages: opened.stages, lanes: opened.lanes }],
+        args: [{ ref, pass, slice: number, batches, stages: opened.stages, lanes: opened.lanes }],
         staticSummary: `pass ${pass}, batches ${batches[0]} to ${batches.at(-1)}`,
       });
       finished += end.finished;

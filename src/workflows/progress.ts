@@ -2,7 +2,7 @@ import { setCurrentDetails, upsertSearchAttributes } from '@temporalio/workflow'
 import type { Instants } from '../domain/campaign.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { searchAttributeKeys } from './ids.ts';
-import type { Progress } from './messages.ts';
+import type { Progress, SliceProgress } from './messages.ts';
 import type { SliceEnd } from './slice.ts';
 
 /** What a running campaign shows in the Web UI: a table in its details, its phase to filter by. */
@@ -17,6 +17,9 @@ export function createProgress(id: CampaignId) {
   };
   let instants: Instants | undefined;
   let note = '';
+  /** Finished in slices that have ended, and the slice that runs now. */
+  let ended = 0;
+  let slice = 0;
 
   function show(phase: Progress['phase']): void {
     if (now.phase !== phase || phase === 'collecting') {
@@ -65,8 +68,19 @@ export function createProgress(id: CampaignId) {
       note = '';
       show('running');
     },
+    slicing(running: number): void {
+      slice = running;
+    },
+    /** What a slice tells late, after its end was counted, says nothing new. */
+    advanced(told: SliceProgress): void {
+      if (told.pass !== now.pass || told.slice !== slice) return;
+      now.finished = ended + told.finished;
+      setCurrentDetails(table());
+    },
     sliced(end: SliceEnd): void {
-      now.finished += end.finished;
+      ended += end.finished;
+      now.finished = ended;
+      slice = 0;
       now.stopped = end.stopped;
       show('running');
     },

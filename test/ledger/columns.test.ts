@@ -26,7 +26,6 @@ const size = 6;
 interface Row extends Facts {
   reason: string | null;
   rewards: Reward[];
-  reference: string | null;
 }
 
 type Step =
@@ -57,7 +56,7 @@ const reward: fc.Arbitrary<Reward> = fc.record(
 const happening: fc.Arbitrary<Happening> = fc
   .tuple(
     position,
-    fc.record({ state, clearance, redemption, reason: text, reference: text }, maybe),
+    fc.record({ state, clearance, redemption, reason: text }, maybe),
     fc.option(fc.array(reward, { maxLength: 2 }), { nil: undefined }),
   )
   .map(([at, facts, rewards]) => ({ position: at, ...facts, ...(rewards && { rewards }) }));
@@ -98,7 +97,6 @@ function happen(row: Row, one: Happening): boolean {
   if (!moved.includes(true)) return false;
   row.reason = one.reason ?? row.reason;
   row.rewards = one.rewards ?? row.rewards;
-  row.reference = one.reference ?? row.reference;
   return true;
 }
 
@@ -141,9 +139,9 @@ async function compare(pool: pg.Pool, ref: number, model: Row[]): Promise<void> 
       reason: member.reason ?? null,
       rewards: member.rewards,
     })),
-  ).toEqual(model.map(({ reference: _, ...rest }) => rest));
+  ).toEqual(model);
   const viewed = await pool.query(
-    `select state, clearance, redemption, reason, unique_code, reference from member
+    `select state, clearance, redemption, reason, unique_code from member
      where campaign = $1 order by position`,
     [ref],
   );
@@ -161,7 +159,7 @@ test('bulk writes and single changes in any order leave what plain rows would ho
       const model = customers.map(
         (): Row => ({
           ...{ state: 'targeted', clearance: 'none', redemption: 'none' },
-          ...{ reason: null, rewards: [], reference: null },
+          ...{ reason: null, rewards: [] },
         }),
       );
       for (const one of steps) {

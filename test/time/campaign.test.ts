@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { workflowId } from '../../src/workflows/ids.ts';
-import { campaignChanged } from '../../src/workflows/messages.ts';
+import { campaignChanged, campaignProgress } from '../../src/workflows/messages.ts';
 import { countStates } from './fake-state.ts';
 import { minuteMs, openStage, type Stage, secondMs } from './stage.ts';
 
@@ -35,6 +35,32 @@ test('a campaign is decided as soon as its batches are, and leaves the expiry be
   await stage.keepHistory('batch', workflowId.batch(run, 1));
   await stage.keepHistory('revocation', workflowId.revocation(run, 'deadline'));
 });
+
+test('a campaign shows its finished batches while its slice still walks', async () => {
+  const run = workflowId.campaign(id('12'));
+  let shown: unknown;
+  const { ended } = await stage.play(id('12'), {
+    deadlineMs: 30 * minuteMs,
+    async before(activity, input) {
+      const isLast = activity === 'walkStage' && isBatch(input, 3);
+      if (!isLast || shown) return;
+      shown = await vi.waitFor(
+        async () => {
+          const progress = await stage.workflow.getHandle(run).query(campaignProgress);
+          expect(progress.finished).toBe(2);
+          return progress;
+        },
+        { timeout: 10_000 },
+      );
+    },
+  });
+  expect(shown).toMatchObject({ phase: 'running', batches: 3, finished: 2, pass: 1 });
+  expect(ended).toBe('decided');
+});
+
+function isBatch(input: unknown, batch: number): boolean {
+  return typeof input === 'object' && input !== null && 'batch' in input && input.batch === batch;
+}
 
 test('an audience that is empty at first is asked for again', async () => {
   const { ended, campaign } = await stage.play(id('2'), {

@@ -57,6 +57,7 @@ create table page (
   malformed int not null,
   digest text not null,
   customers text[] not null,
+  hashes uuid[] not null,
   codes smallint[] not null,
   actions int[] not null,
   primary key (campaign, sweep, number)
@@ -94,13 +95,11 @@ create table batch (
   reward bytea,
   rewards jsonb not null default '[]',
   unique_codes text,
-  "references" text,
   primary key (campaign, number)
 );
 
--- Ids and references hardly get smaller: trying to compress them cost more time than room was won.
-alter table batch alter column customers set storage external,
-  alter column unique_codes set storage external, alter column "references" set storage external;
+-- Ids hardly get smaller: trying to compress them cost more time than room was won.
+alter table batch alter column customers set storage external;
 
 -- Insert-only: where an assignment lives. The customer is a hash, which halves the table.
 create table assignment (
@@ -234,7 +233,7 @@ select b.campaign, b.number as batch, e.place::int as position, e.customer,
   coalesce(k.said ->> e.place::text, b.reasons[place_at(k.reason, e.place::int)]) as reason,
   case when place_at(k.reward, e.place::int) > 0
     then b.rewards -> (place_at(k.reward, e.place::int) - 1) end as rewards,
-  nullif(e.unique_code, '') as unique_code, nullif(e.reference, '') as reference
+  nullif(e.unique_code, '') as unique_code
 from batch b
 join campaign c on c.ref = b.campaign
 cross join lateral (
@@ -248,5 +247,5 @@ cross join lateral (
       where h.campaign = b.campaign and h.batch = b.number and h.seq > b.folded
         and h.reason is not null) as said offset 0) k
 cross join lateral unnest(string_to_array(b.customers, chr(31)),
-    string_to_array(b.unique_codes, chr(31)), string_to_array(b."references", chr(31)))
-  with ordinality as e(customer, unique_code, reference, place);
+    string_to_array(b.unique_codes, chr(31)))
+  with ordinality as e(customer, unique_code, place);

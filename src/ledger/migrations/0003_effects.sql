@@ -20,10 +20,19 @@ create table effect (
   answered timestamptz,
   detail text,
   slot bigint,
+  -- What the platform calls each gift, a line a member, and whose lines they are.
+  "references" text,
+  referenced int4multirange,
   unique (campaign, key)
 );
+alter table effect alter column "references" set storage external;
 create index effect_batch on effect (campaign, batch);
 create index effect_open on effect (campaign) where outcome is null;
+
+-- The line of a member among members, from 1.
+create function place_in(members int4multirange, place int) returns int language sql immutable parallel safe
+  return (select sum(least(upper(r), place + 1) - lower(r))::int from unnest(members) r
+    where lower(r) <= place);
 
 -- Until when an effect of a kind may begin, for each way a campaign can stand; all that apply must
 -- admit. The same table as in the domain; a test compares the two.
