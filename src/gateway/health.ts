@@ -1,5 +1,7 @@
-import type { FastifyInstance } from 'fastify';
+import Fastify, { type FastifyInstance } from 'fastify';
+import { serializerCompiler, validatorCompiler } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { Log } from '../world.ts';
 import { problem, sendProblem } from './problems.ts';
 
 export interface HealthDeps {
@@ -36,4 +38,21 @@ export async function health(app: FastifyInstance, deps: HealthDeps): Promise<vo
   app.get('/metrics', { schema: { tags, summary: 'Figures for Prometheus' } }, async (_, reply) =>
     reply.type(deps.metrics.contentType).send(await deps.metrics.text()),
   );
+}
+
+/**
+ * Opens a door that answers nothing but health and figures: that of a worker without a gateway. Port 0
+ * takes any free one. Rejects where the port is taken.
+ */
+export async function openHealthDoor(
+  deps: HealthDeps & { log: Log },
+  listen: { host: string; port: number },
+): Promise<{ url: string; stop(): Promise<void> }> {
+  const app = Fastify({ logger: false, forceCloseConnections: 'idle' });
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  await app.register(health, deps);
+  const url = await app.listen(listen);
+  deps.log.info({ url }, 'health and figures are told');
+  return { url, stop: async () => app.close() };
 }
