@@ -13,8 +13,8 @@ export function createDataConnection(
   settings: DataConnectionSettings & { timeZone: string; limit: RateLimit | undefined },
   deps: Dependencies,
 ): DataConnection {
-  const { baseUrl, connectionId, apiKey, brandKey, primaryKey, required, timeZone } = settings;
-  const headers = { 'x-api-key': apiKey, 'x-brand-key': brandKey };
+  const { baseUrl, connectionId, primaryKey, required, timeZone } = settings;
+  const headers = () => ({ 'x-api-key': settings.apiKey, 'x-brand-key': settings.brandKey });
   const { limit } = settings;
   const endpoint = createEndpoint({ farSide: 'dataConnection', baseUrl, headers, limit }, deps);
 

@@ -6,8 +6,15 @@ import { createOptimove } from './optimove/optimove.ts';
 import { createPlatform } from './platform.ts';
 import { createPromotions } from './promotions/promotions.ts';
 
-/** The far sides of one tenant. Opens no connection before the first call. */
-export function createWorld(settings: TenantSettings, deps: Dependencies): World {
+/**
+ * The far sides of one tenant. Opens no connection before the first call. Keys and secrets are those of
+ * the settings `now`: a call that waited for its turn while a key was mended carries the new one.
+ */
+export function createWorld(
+  settings: TenantSettings,
+  deps: Dependencies,
+  now: () => TenantSettings = () => settings,
+): World {
   const { tenant, timeZone, optimove, promotions, dataConnection, platform } = settings;
   const limitOf = (farSide: string, allowance: Allowance): RateLimit => ({
     bucket: `${tenant}/${farSide}`,
@@ -20,7 +27,17 @@ export function createWorld(settings: TenantSettings, deps: Dependencies): World
     allowance && limitOf(farSide, allowance);
 
   return {
-    optimove: createOptimove({ ...optimove, timeZone, limit: optimoveLimit }, deps),
+    optimove: createOptimove(
+      {
+        ...optimove,
+        timeZone,
+        limit: optimoveLimit,
+        get apiKey() {
+          return now().optimove.apiKey;
+        },
+      },
+      deps,
+    ),
     promotions:
       promotions &&
       createPromotions(
@@ -29,6 +46,9 @@ export function createWorld(settings: TenantSettings, deps: Dependencies): World
           limit: promotions.sharesOptimoveLimit
             ? optimoveLimit
             : limitOf('promotions', promotions.rateLimit),
+          get apiKey() {
+            return (now().promotions ?? promotions).apiKey;
+          },
         },
         deps,
       ),
@@ -39,11 +59,23 @@ export function createWorld(settings: TenantSettings, deps: Dependencies): World
           ...dataConnection,
           timeZone,
           limit: optional('data-connection', dataConnection.rateLimit),
+          get apiKey() {
+            return (now().dataConnection ?? dataConnection).apiKey;
+          },
+          get brandKey() {
+            return (now().dataConnection ?? dataConnection).brandKey;
+          },
         },
         deps,
       ),
     platform: createPlatform(
-      { ...platform, limit: optional('platform', platform.rateLimit) },
+      {
+        ...platform,
+        limit: optional('platform', platform.rateLimit),
+        get secret() {
+          return now().platform.secret;
+        },
+      },
       deps,
     ),
   };

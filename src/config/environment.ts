@@ -6,6 +6,12 @@ import { ConfigError } from './mistakes.ts';
 /** Variables as the operating system or a `.env` file gives them. */
 export type Variables = Record<string, string | undefined>;
 
+const port = z.coerce
+  .number({ error: 'is not a port' })
+  .int('is not a port')
+  .min(0, 'is not a port')
+  .max(65_535, 'is not a port');
+
 const schema = z.object({
   DATABASE_URL: z
     .url({ protocol: /^postgres(ql)?$/, error: 'is not a postgres:// address' })
@@ -15,12 +21,8 @@ const schema = z.object({
   PROMOFLOW_CONFIG: z.string().default('promoflow.yaml'),
   PROMOFLOW_DATA: z.string().default('.promoflow'),
   PROMOFLOW_HOST: z.string().default('127.0.0.1'),
-  PROMOFLOW_PORT: z.coerce
-    .number({ error: 'is not a port' })
-    .int('is not a port')
-    .min(0, 'is not a port')
-    .max(65_535, 'is not a port')
-    .default(8080),
+  PROMOFLOW_PORT: port.default(8080),
+  PROMOFLOW_METRICS_PORT: port.optional(),
   PROMOFLOW_URL: z
     .url({ protocol: /^https?$/, error: 'is not an http:// or https:// address' })
     .optional(),
@@ -38,6 +40,8 @@ export interface Environment {
   dataFolder: string;
   host: string;
   port: number;
+  /** Where a worker apart answers `/metrics` and its health; absent: nowhere. */
+  metricsPort: number | undefined;
   /** Where the command line finds the operator API; absent: the port chosen in the data folder. */
   url: string | undefined;
   key: string | undefined;
@@ -72,6 +76,7 @@ export function readEnvironment(source: Variables = process.env, folder = '.'): 
     dataFolder: data.PROMOFLOW_DATA,
     host: data.PROMOFLOW_HOST,
     port: data.PROMOFLOW_PORT,
+    metricsPort: data.PROMOFLOW_METRICS_PORT,
     url: data.PROMOFLOW_URL,
     key: data.PROMOFLOW_KEY,
     logLevel: data.LOG_LEVEL,

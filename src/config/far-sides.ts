@@ -33,7 +33,7 @@ export const dataConnection = z.strictObject({
 });
 
 /** `whsec_` and base64, as Standard Webhooks writes a secret. */
-const signingSecret = z
+export const signingSecret = z
   .string({ error: 'must be a text' })
   .regex(
     /^whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/,

@@ -35,6 +35,17 @@ function isBaseUrl(text: string): boolean {
   return url.search === '' && url.hash === '' && url.username === '' && url.password === '';
 }
 
+/** A whole address, to which nothing is appended; it may carry a query. */
+export const hookUrl = z.string({ error: 'must be an address' }).refine(isHookUrl, {
+  error: 'must be an http:// or https:// address without user and fragment',
+});
+
+function isHookUrl(text: string): boolean {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) return false;
+  return url.hash === '' && url.username === '' && url.password === '';
+}
+
 /** A whole number within limits. */
 export function count(least: number, most: number) {
   const error = `must be a whole number from ${least} to ${most}`;

@@ -5,12 +5,14 @@ import type { TenantSettings } from '../domain/tenant.ts';
 import type { Environment } from './environment.ts';
 import { ConfigError, type Mistake } from './mistakes.ts';
 import { type Misplaced, substitute } from './substitution.ts';
-import { type OperatorKey, settingsOf, tenantFile } from './tenants.ts';
+import { type AlertSettings, type OperatorKey, settingsOf, tenantFile } from './tenants.ts';
 
 export interface Config {
   /** Where Optimove finds the gateway; undefined where nobody outside has to. */
   publicUrl: string | undefined;
   operatorKeys: OperatorKey[];
+  /** Who is told of alerts besides the log; absent: nobody. */
+  alerts?: AlertSettings;
   tenants: TenantSettings[];
 }
 
@@ -34,10 +36,11 @@ export function loadConfig(environment: Pick<Environment, 'configFile' | 'variab
   if (!result.success || misplaced.length > 0) {
     throw new ConfigError(misplaced.map((each) => locate(each, configFile, document, lines)));
   }
-  const { publicUrl, operatorKeys, tenants } = result.data;
+  const { publicUrl, operatorKeys, alerts, tenants } = result.data;
   return {
     publicUrl,
     operatorKeys,
+    ...(alerts && { alerts }),
     tenants: Object.entries(tenants).map(([name, section]) => settingsOf(name, section)),
   };
 }

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { TenantSettings } from '../domain/tenant.ts';
 import * as farSides from './far-sides.ts';
-import { baseUrl, choice, count, notBuilt, secret, text, timeZone } from './fields.ts';
+import { baseUrl, choice, count, hookUrl, notBuilt, secret, text, timeZone } from './fields.ts';
 
 const scheduled = z.strictObject({
   conditional: choice(['managed', 'off'], ['publisher', 'shadow']).default('managed'),
@@ -23,8 +23,12 @@ const scheduled = z.strictObject({
 
 const limits = z.strictObject({
   maxAudience: count(1, 1_000_000_000).default(2_000_000),
-  maxRewardTotal: notBuilt('a limit on what is given in all'),
-  perCustomer: notBuilt('limits for one customer'),
+  maxRewardTotal: z
+    .record(text, z.number({ error: 'must be a number' }).positive('must be above 0'), {
+      error: 'must name reward types, each with the most that a campaign may give',
+    })
+    .optional(),
+  perCustomer: z.strictObject({ sameCodeDays: count(1, 3_660).optional() }).prefault({}),
   onlyCustomers: z.array(text).default([]),
 });
 
@@ -64,6 +68,14 @@ const tenant = z
       context.addIssue({ code: 'custom', path: ['promotions', 'rateLimit'], message });
     },
     { when: areRight('optimove', 'promotions') },
+  )
+  .superRefine(
+    ({ promotions, limits }, context) => {
+      if (promotions || !limits.maxRewardTotal) return;
+      const message = 'needs promotions: without it nobody knows what is about to be given';
+      context.addIssue({ code: 'custom', path: ['limits', 'maxRewardTotal'], message });
+    },
+    { when: areRight('promotions', 'limits') },
   );
 
 type TenantSection = z.output<typeof tenant>;
@@ -88,6 +100,9 @@ function areDistinct(keys: readonly OperatorKey[]): boolean {
   return isDistinct(keys.map(({ name }) => name)) && isDistinct(keys.map(({ key }) => key));
 }
 
+const alerts = z.strictObject({ url: hookUrl, secret: farSides.signingSecret });
+export type AlertSettings = z.output<typeof alerts>;
+
 const tenantName = z
   .string()
   .regex(/^[A-Za-z0-9][\w-]{0,63}$/, 'must be a name of letters, digits, _ and -');
@@ -98,7 +113,7 @@ export const tenantFile = z.strictObject({
     .array(operatorKey)
     .refine(areDistinct, 'must not hold a name or a key twice')
     .default([]),
-  alerts: notBuilt('alerts'),
+  alerts: alerts.optional(),
   tenants: z
     .record(tenantName, tenant, { error: 'must name at least one tenant' })
     .refine((tenants) => Object.keys(tenants).length > 0, 'must name at least one tenant'),
@@ -109,6 +124,8 @@ const minuteMs = 60_000;
 /** A tenant's section in the words of the domain; times in milliseconds. */
 export function settingsOf(name: string, section: TenantSection): TenantSettings {
   const { promotions, dataConnection, platform, scheduled, limits } = section;
+  const { maxRewardTotal } = limits;
+  const { sameCodeDays } = limits.perCustomer;
   return {
     tenant: name,
     timeZone: section.timeZone,
@@ -132,6 +149,8 @@ export function settingsOf(name: string, section: TenantSection): TenantSettings
     limits: {
       maxAudience: limits.maxAudience,
       onlyCustomers: limits.onlyCustomers,
+      ...(maxRewardTotal && { maxRewardTotal }),
+      ...(sameCodeDays !== undefined && { sameCodeDays }),
     },
   };
 }

@@ -89,7 +89,7 @@ test('a halt that cannot be written does not hide that our key is unknown', asyn
   const { url } = await start((_request, response) => response.writeHead(401).end());
   let halts = 0;
   const endpoint = createEndpoint(
-    { farSide: 'platform', baseUrl: url, headers: {}, limit: undefined },
+    { farSide: 'platform', baseUrl: url, headers: () => ({}), limit: undefined },
     {
       turn: () => Promise.reject(new Error('no limit, no turn')),
       onUnauthorized: async () => {
@@ -117,7 +117,7 @@ test.each([
     response.writeHead(503, { 'retry-after': header }).end(),
   );
   const endpoint = createEndpoint(
-    { farSide: 'platform', baseUrl: url, headers: {}, limit: undefined },
+    { farSide: 'platform', baseUrl: url, headers: () => ({}), limit: undefined },
     { turn: () => Promise.reject(new Error('no turn')), onUnauthorized: async () => {} },
   );
   const question = { name: 'test', path: '/', timeoutMs: 5_000, read: () => true };

@@ -161,11 +161,6 @@ test.each([
   ['triggered campaigns', { triggered: { gate: true } }, 'triggered'],
   ['claims', { claims: {} }, 'claims'],
   ['listeners', { listeners: { 13: [504] } }, 'listeners'],
-  [
-    'limits for one customer',
-    { limits: { perCustomer: { sameCodeDays: 7 } } },
-    'limits.perCustomer',
-  ],
   ['a sorted audience', { scheduled: { sortBy: {} } }, 'scheduled.sortBy'],
   ['a publisher’s campaign', { scheduled: { conditional: 'publisher' } }, 'scheduled.conditional'],
   ['a shadow campaign', { scheduled: { conditional: 'shadow' } }, 'scheduled.conditional'],
@@ -181,9 +176,40 @@ test.each([
   ]);
 });
 
-test('alerts are refused in words, as not built yet', () => {
-  const [mistake] = mistakesOf({ ...fileOf(acme), alerts: { url: 'http://x' } });
-  expect(mistake).toEqual({ path: 'alerts', message: 'not built yet: alerts' });
+test('alerts need an address and a secret to sign with', () => {
+  const alerts = { url: 'https://alerts.test/hook?team=crm', secret };
+  expect(load({ ...fileOf(acme), alerts }).alerts).toEqual(alerts);
+  expect(load(fileOf(acme)).alerts).toBeUndefined();
+  const wrong = { url: 'ftp://alerts.test', secret: 'abc' };
+  expect(mistakesOf({ ...fileOf(acme), alerts: wrong })).toEqual([
+    {
+      path: 'alerts.url',
+      message: 'must be an http:// or https:// address without user and fragment',
+    },
+    { path: 'alerts.secret', message: 'must be whsec_ followed by base64' },
+  ]);
+});
+
+test('limits of what is given reach the plan of a campaign', () => {
+  const limits = {
+    maxRewardTotal: { 'free-spins': 50_000_000 },
+    perCustomer: { sameCodeDays: 7 },
+  };
+  const [tenant] = load(fileOf({ ...acme, promotions, limits })).tenants;
+  expect(tenant && scheduledRules(tenant).limits).toEqual({
+    ...{ maxAudience: 2_000_000, onlyCustomers: [] },
+    ...{ maxRewardTotal: { 'free-spins': 50_000_000 }, sameCodeDays: 7 },
+  });
+});
+
+test('a limit on what is given in all needs Promotions, which tells it beforehand', () => {
+  const limits = { maxRewardTotal: { 'free-spins': 5 } };
+  expect(mistakesOf(fileOf({ ...acme, limits }))).toEqual([
+    {
+      path: 'tenants.acme.limits.maxRewardTotal',
+      message: 'needs promotions: without it nobody knows what is about to be given',
+    },
+  ]);
 });
 
 test.each([
@@ -241,10 +267,10 @@ test.each([
     'contradicts',
   ],
   [
-    'a reward total, which is not built yet',
-    fileOf({ ...acme, limits: { maxRewardTotal: { spins: 5 } } }),
-    'tenants.acme.limits.maxRewardTotal',
-    'not built yet',
+    'a reward total without an amount',
+    fileOf({ ...acme, promotions, limits: { maxRewardTotal: { spins: 0 } } }),
+    'tenants.acme.limits.maxRewardTotal.spins',
+    'must be above 0',
   ],
 ])('%s is refused with its path', (_name, file, path, message) => {
   expect(mistakesOf(file)).toEqual([{ path, message: expect.stringContaining(message) }]);

@@ -20,6 +20,25 @@ function kindOf(status: number): FaultKind {
   return status >= 400 ? 'refused' : 'malformed';
 }
 
+/**
+ * Whether a call that came to this was answered by the far side at all; undefined where it tells
+ * nothing: it was never sent, or the far side only does not know our key.
+ */
+export function hasAnswered({ kind, status, cause }: Fault): boolean | undefined {
+  switch (kind) {
+    case 'refused':
+    case 'too_large':
+      return true;
+    case 'unauthorized':
+      return undefined;
+    case 'not_sent':
+      return status === undefined && cause === undefined ? undefined : false;
+    case 'unknown':
+    case 'malformed':
+      return false;
+  }
+}
+
 /** No far side stops us for longer than this, whatever it says. */
 const longestWaitMs = 600_000;
 

@@ -3,8 +3,10 @@ import { Agent } from 'undici';
 import { Fault } from '../../domain/fault.ts';
 import type { FarSide } from '../../domain/words.ts';
 import type { Call, OnUnauthorized, Permit, RateLimit, Reading, Turn } from '../../world.ts';
-import { faultOf } from './answer.ts';
+import { faultOf, hasAnswered } from './answer.ts';
 import { type Answer, exchange, type Outgoing } from './exchange.ts';
+import { createGate } from './gate.ts';
+import { createRefusals, keyOf } from './refusals.ts';
 
 /** How long an answer is waited for, milliseconds; lists of 10,000 rows are slow (API §3). */
 export const answerTimeoutMs = 30_000;
@@ -21,8 +23,11 @@ const pauseMs = 1_000;
 export interface EndpointSettings {
   farSide: FarSide;
   baseUrl: string;
-  headers: Record<string, string>;
+  /** Asked for each request anew: a key may be mended while a call waits for its turn. */
+  headers: () => Record<string, string>;
   limit: RateLimit | undefined;
+  /** Most reading calls in flight at once, so that a wrong key is noticed before many have left. */
+  maxReads?: number;
   /** Headers that sign a body under an id, made anew for each request. */
   sign?: (id: string, body: Buffer) => Record<string, string>;
 }
@@ -30,6 +35,8 @@ export interface EndpointSettings {
 export interface Dependencies {
   turn: Turn;
   onUnauthorized: OnUnauthorized;
+  /** Told of each call that the far side answered, or did not: for who watches for silence. */
+  onContact?: (farSide: FarSide, isAnswered: boolean) => void;
 }
 
 interface Question<A> {
@@ -45,6 +52,8 @@ interface Question<A> {
 /** Where there is a body it is a POST. */
 export interface ReadRequest<A> extends Question<A> {
   body?: unknown;
+  /** Asks whether our key is known by now: it is sent also right after a refusal. */
+  isProbe?: boolean;
 }
 
 export interface EffectRequest<A> extends Question<A> {
@@ -73,6 +82,9 @@ export function createEndpoint(settings: EndpointSettings, deps: Dependencies): 
     bodyTimeout: 0,
   });
 
+  const inTurn = createGate(settings.maxReads ?? Infinity);
+  const refusals = createRefusals();
+
   function outgoing<A>(request: Question<A>, body?: Body, key?: string): Outgoing {
     const id = key ?? body?.hash;
     return {
@@ -84,7 +96,7 @@ export function createEndpoint(settings: EndpointSettings, deps: Dependencies): 
       body: body?.bytes,
       headers: {
         accept: 'application/json',
-        ...settings.headers,
+        ...settings.headers(),
         ...(body && { 'content-type': 'application/json' }),
         ...(body && id && settings.sign?.(id, body.bytes)),
         ...(key !== undefined && { 'idempotency-key': key }),
@@ -92,26 +104,54 @@ export function createEndpoint(settings: EndpointSettings, deps: Dependencies): 
     };
   }
 
-  async function refuse(fault: Fault): Promise<never> {
-    // If the halt cannot be written now, the next call hears the same and tries again.
-    if (fault.kind === 'unauthorized') {
-      await deps.onUnauthorized(farSide, fault.message).catch(() => undefined);
+  async function refuse(out: Outgoing, fault: Fault): Promise<never> {
+    // An answer to the old key says nothing of the one that was put in its place meanwhile.
+    if (fault.kind === 'unauthorized' && keyOf(out.headers) === keyOf(settings.headers())) {
+      // If the halt cannot be written now, the next call hears the same and tries again.
+      const isHalted = await deps.onUnauthorized(farSide, fault.message).then(
+        () => true,
+        () => false,
+      );
+      if (isHalted) refusals.remember(out);
     }
     throw fault;
   }
 
-  return {
-    async read(request, { rank, signal }) {
-      const slot = limit && (await deps.turn(limit, rank, signal));
-      signal.throwIfAborted();
-      const body = request.body === undefined ? undefined : buildBody(request.body);
-      const out = outgoing(request, body);
-      const answer = await exchange(agent, { ...out, signal });
+  /** Sends and understands; whoever watches is told whether the far side answered. */
+  async function ask<A>(
+    out: Outgoing,
+    read: Question<A>['read'],
+    onAnswer: (fault: Fault | undefined) => Promise<void>,
+  ): Promise<A> {
+    try {
+      const answer = await exchange(agent, out);
       const fault = faultOf(out.name, answer);
-      if (fault?.status === 429) await slot?.pause(fault.retryAfterMs ?? pauseMs);
-      await slot?.answered();
-      return fault ? refuse(fault) : request.read(answer, out.name);
-    },
+      await onAnswer(fault);
+      if (fault) return await refuse(out, fault);
+      const understood = read(answer, out.name);
+      refusals.forget();
+      deps.onContact?.(farSide, true);
+      return understood;
+    } catch (error) {
+      const isAnswered = error instanceof Fault ? hasAnswered(error) : undefined;
+      if (isAnswered !== undefined) deps.onContact?.(farSide, isAnswered);
+      throw error;
+    }
+  }
+
+  return {
+    read: (request, { rank, signal }) =>
+      inTurn(async () => {
+        const slot = limit && (await deps.turn(limit, rank, signal));
+        signal.throwIfAborted();
+        const body = request.body === undefined ? undefined : buildBody(request.body);
+        const out = { ...outgoing(request, body), signal };
+        if (!request.isProbe) refusals.check(out);
+        return ask(out, request.read, async (fault) => {
+          if (fault?.status === 429) await slot?.pause(fault.retryAfterMs ?? pauseMs);
+          await slot?.answered();
+        });
+      }),
 
     call(request) {
       const body = buildBody(request.body);
@@ -121,10 +161,9 @@ export function createEndpoint(settings: EndpointSettings, deps: Dependencies): 
         limit,
         async send(permit) {
           const out = outgoing(request, body, request.key);
+          refusals.check(out);
           const beforeSend = () => checkPermit(out.name, permit);
-          const answer = await exchange(agent, { ...out, beforeSend });
-          const fault = faultOf(out.name, answer);
-          return fault ? refuse(fault) : request.read(answer, out.name);
+          return ask({ ...out, beforeSend }, request.read, async () => {});
         },
       };
     },

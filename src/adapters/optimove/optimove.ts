@@ -18,14 +18,17 @@ const object = z.record(z.string(), z.unknown());
 /** Most customers that one status report may carry (API §7). */
 const maxCustomersPerReport = 10_000;
 
+/** Reading calls in flight at once: enough for the allowance, few enough for a wrong key. */
+const maxReads = 8;
+
 /** Optimove's core API (API §1, §6, §7); `timeZone` is the tenant's, in which `TimeStamp` is written. */
 export function createOptimove(
   settings: { baseUrl: string; apiKey: string; timeZone: string; limit: RateLimit },
   deps: Dependencies,
 ): Optimove {
-  const { baseUrl, apiKey, limit, timeZone } = settings;
-  const headers = { 'x-api-key': apiKey };
-  const endpoint = createEndpoint({ farSide: 'optimove', baseUrl, headers, limit }, deps);
+  const { baseUrl, limit, timeZone } = settings;
+  const headers = () => ({ 'x-api-key': settings.apiKey });
+  const endpoint = createEndpoint({ farSide: 'optimove', baseUrl, headers, limit, maxReads }, deps);
 
   function readPage(name: string, page: PageRequest, reading: Reading): Promise<AudiencePage> {
     const { campaignId, skip, top } = page;
@@ -82,6 +85,7 @@ export function createOptimove(
         {
           name: 'GetLastDataUpdate',
           path: '/General/GetLastDataUpdate',
+          isProbe: true,
           timeoutMs: answerTimeoutMs,
           read: (answer, call) => void readShape(call, object, answer),
         },

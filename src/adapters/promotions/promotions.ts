@@ -23,8 +23,8 @@ export function createPromotions(
   settings: PromotionsSettings & { limit: RateLimit },
   deps: Dependencies,
 ): Promotions {
-  const { baseUrl, apiKey, limit, maxCustomersPerCall, recovery, unknownCodes } = settings;
-  const headers = { 'x-api-key': apiKey };
+  const { baseUrl, limit, maxCustomersPerCall, recovery, unknownCodes } = settings;
+  const headers = () => ({ 'x-api-key': settings.apiKey });
   const endpoint = createEndpoint({ farSide: 'promotions', baseUrl, headers, limit }, deps);
 
   return {
