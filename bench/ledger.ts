@@ -136,6 +136,7 @@ function houseOf(pool: pg.Pool, settings: TenantSettings) {
     pool,
     turns,
     log: silent,
+    metrics: { turnCame: () => {}, effectEnded: () => {} },
     worlds: new Map([[tenant, world]]),
     tenants: new Map([[tenant, settings]]),
     kickSettlement: () => {},

@@ -1,22 +1,30 @@
 import { type SpawnOptions, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { endProcess, type Farewell, inspect, type ProcessIdentity } from './processes.ts';
+import { endProcess, type Farewell, inspect, type ProcessIdentity, until } from './processes.ts';
+
+const REAPED_WITHIN_MS = 5_000;
 
 export type Command = {
   command: string;
   args: string[];
-  /** Where both output streams go; begun anew at each start. */
+  /** Where both output streams go; begun anew at each start, unless it appends. */
   logFile: string;
+  appends?: boolean;
   farewells: [Farewell, ...Farewell[]];
   account?: Pick<SpawnOptions, 'uid' | 'gid'>;
+  /** Absent: our own environment. */
+  env?: NodeJS.ProcessEnv;
 };
 
 export type Child = {
   identity: ProcessIdentity;
   hasEnded(): boolean;
+  ended: Promise<void>;
   /** Its last lines of output, to be shown in an error. */
   lastWords(): string;
   stop(): Promise<void>;
+  /** Ends it without a warning, as a crash does. */
+  kill(): Promise<void>;
 };
 
 /**
@@ -24,10 +32,11 @@ export type Child = {
  * go in its own order, but never the owner itself.
  */
 export async function launch(what: Command): Promise<Child> {
-  const { command, args, logFile, farewells } = what;
-  const log = openSync(logFile, 'w', 0o600);
+  const { command, args, logFile, farewells, env } = what;
+  const log = openSync(logFile, what.appends ? 'a' : 'w', 0o600);
   const child = spawn(command, args, {
     ...what.account,
+    ...(env && { env }),
     cwd: '/',
     detached: true,
     stdio: ['ignore', log, log],
@@ -37,13 +46,23 @@ export async function launch(what: Command): Promise<Child> {
   const { pid = 0 } = child;
   const identity = { pid, startedAt: inspect(pid)?.startedAt ?? 'ended at once' };
   const guard = watchOwner(pid, farewells[0].signal);
+  const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   child.once('exit', guard.dismiss).unref();
+
+  const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
+  async function end(signals: Farewell[]): Promise<void> {
+    await endProcess(identity, signals);
+    // A corpse of many threads keeps its ports until the last of them is gone and it is reaped.
+    await until(hasEnded, REAPED_WITHIN_MS);
+  }
 
   return {
     identity,
-    hasEnded: () => child.exitCode !== null || child.signalCode !== null,
+    ended,
+    hasEnded,
     lastWords: () => readFileSync(logFile, 'utf8').trim().split('\n').slice(-8).join('\n'),
-    stop: () => endProcess(identity, farewells),
+    stop: () => end(farewells),
+    kill: () => end([]),
   };
 }
 

@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { type Child, launch } from './child.ts';
 import { type Place, takePlace } from './data-folder.ts';
@@ -48,10 +49,24 @@ export type PostgresOptions = {
   dataFolder: string;
   /** Gives up durability for speed: for tests only. */
   fast?: boolean;
+  /** Used where the folder remembers none; absent: any free one. */
+  port?: number;
+  /**
+   * Journal files of 1 MB instead of 16, fixed when the folder is made: a limit on the size of files,
+   * which plays a full disk, can then spare the journal.
+   */
+  smallJournal?: boolean;
   log?: (line: string) => void;
 };
 
-export type Postgres = { url: string; stop(): Promise<void> };
+export type Postgres = {
+  url: string;
+  /** Of the process that all others of this server descend from. */
+  pid: number;
+  stop(): Promise<void>;
+  /** Ends it without a warning, as a crash does; the folder may be started on again. */
+  kill(): Promise<void>;
+};
 
 /**
  * Starts a real Postgres on the loopback with its data under `<dataFolder>/postgres`. The same
@@ -59,23 +74,31 @@ export type Postgres = { url: string; stop(): Promise<void> };
  * a living process uses the folder, or with the server's last words when it does not come up.
  */
 export async function startPostgres(options: PostgresOptions): Promise<Postgres> {
-  const { dataFolder, fast = false, log = () => {} } = options;
+  const { dataFolder, fast = false, smallJournal = false, log = () => {} } = options;
   const place = takePlace(dataFolder, 'postgres');
   try {
     await endLeftover(place);
+    if (place.remembered.port === undefined && options.port !== undefined) {
+      place.remember({ port: options.port });
+    }
     const data = place.file('');
     const bin = await findBinaries(log);
     const account = findAccount(dirname(data));
     if (!existsSync(data)) {
       log(`making a database in ${data}`);
-      createCluster({ place, bin, account, fast });
+      createCluster({ place, bin, account, fast, smallJournal });
     }
     const child = await startOnPort({ place, bin, account, fast });
     log(`Postgres listens on 127.0.0.1:${place.remembered.port}`);
     return {
       url: urlOf(place),
+      pid: child.identity.pid,
       async stop() {
         await child.stop();
+        place.lock.release();
+      },
+      async kill() {
+        await child.kill();
         place.lock.release();
       },
     };
@@ -88,7 +111,8 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
 type Cluster = { place: Place; bin: string; account: Account; fast: boolean };
 
 /** Makes the data folder under another name first: half a folder must never look like one. */
-function createCluster({ place, bin, account, fast }: Cluster): void {
+function createCluster(cluster: Cluster & { smallJournal: boolean }): void {
+  const { place, bin, account, fast, smallJournal } = cluster;
   const draft = place.file('.partial');
   const passwordFile = place.file('.password');
   const password = randomBytes(18).toString('base64url');
@@ -107,6 +131,7 @@ function createCluster({ place, bin, account, fast }: Cluster): void {
     '--no-locale',
     '--encoding=UTF8',
     ...(fast ? ['--no-sync'] : []),
+    ...(smallJournal ? ['--wal-segsize=1'] : []),
   ]);
   const made = spawnSync(command, args, { ...rest.account, cwd: '/', encoding: 'utf8' });
   rmSync(passwordFile);
@@ -119,6 +144,7 @@ function createCluster({ place, bin, account, fast }: Cluster): void {
 }
 
 async function startOnPort({ place, bin, account, fast }: Cluster): Promise<Child> {
+  const giveUpAt = performance.now() + START_BOUND_MS;
   // Between our look at a port and Postgres's bind another process may take it: look again.
   for (let attempt = 1; ; attempt++) {
     const port = await freePort(place.remembered.port);
@@ -143,6 +169,11 @@ async function startOnPort({ place, bin, account, fast }: Cluster): Promise<Chil
 
     await child.stop();
     if (attempt < 3 && child.lastWords().includes('could not bind')) continue;
+    // Of a server that was killed, each part ends when it notices: the folder is theirs until then.
+    if (child.lastWords().includes('is still in use') && performance.now() < giveUpAt) {
+      await delay(100);
+      continue;
+    }
     throw new Error(`Postgres did not start. Its last words:\n${child.lastWords()}`);
   }
 }

@@ -22,6 +22,8 @@ export type TemporalOptions = {
   dataFolder: string;
   /** `Name=Type` pairs, such as `Tenant=Keyword`. */
   searchAttributes: string[];
+  /** Used where the folder remembers none; absent: any free one. */
+  port?: number;
   say: Say;
 };
 
@@ -30,6 +32,8 @@ export type Temporal = {
   namespace: string;
   uiUrl: string;
   stop(): Promise<void>;
+  /** Ends it without a warning, as a crash does; the folder may be started on again. */
+  kill(): Promise<void>;
 };
 
 /**
@@ -43,6 +47,9 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
   try {
     const { server } = place.remembered;
     if (server !== undefined) await endProcess(server, FAREWELLS);
+    if (place.remembered.port === undefined && options.port !== undefined) {
+      place.remember({ port: options.port });
+    }
     const program = await findTemporal(options.say);
     const child = await startOnPorts(place, program, options.searchAttributes);
     const { port, uiPort } = place.remembered;
@@ -54,6 +61,10 @@ export async function startTemporal(options: TemporalOptions): Promise<Temporal>
       uiUrl,
       async stop() {
         await child.stop();
+        place.lock.release();
+      },
+      async kill() {
+        await child.kill();
         place.lock.release();
       },
     };

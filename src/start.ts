@@ -6,6 +6,7 @@ import { loadConfig } from './config/load.ts';
 import { startGateway } from './gateway/gateway.ts';
 import { migrate } from './ledger/migrate.ts';
 import { createLog } from './log.ts';
+import { follow } from './served.ts';
 import { runUntilSignal, searchAttributePairs, type Temporal, temporalOf, wire } from './wiring.ts';
 import { installRuntime, runWorker } from './worker.ts';
 
@@ -34,7 +35,8 @@ function say(line: string): void {
 await runUntilSignal(async (onStop) => {
   const environment = readEnvironment();
   const config = loadConfig(environment);
-  installRuntime();
+  const log = createLog(environment.logLevel);
+  const sdkFigures = installRuntime(log);
   const servers = await Promise.allSettled([
     databaseUrl(environment, onStop),
     temporalAddress(environment, onStop),
@@ -45,12 +47,14 @@ await runUntilSignal(async (onStop) => {
   const addresses = { databaseUrl: database.value, temporal: temporal.value };
   await migrate(addresses.databaseUrl);
 
-  const wired = wire(config, addresses, createLog(environment.logLevel));
+  const wired = wire(config, addresses, log);
   onStop(wired.stop);
+  wired.metrics.join(sdkFigures);
   const worker = await runWorker(wired);
   onStop(worker.stop);
   const gateway = await startGateway(wired, environment);
   onStop(gateway.stop);
+  onStop(follow(wired, { environment, config }));
   if (environment.databaseUrl === undefined) {
     const { databaseUrl } = addresses;
     const { webUi } = temporal.value;

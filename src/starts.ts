@@ -2,12 +2,18 @@ import {
   Client,
   Connection,
   type ConnectionOptions,
+  isGrpcServiceError,
+  ServiceError,
+  WithStartWorkflowOperation,
   WorkflowNotFoundError,
+  WorkflowUpdateFailedError,
+  WorkflowUpdateRPCTimeoutOrCancelledError,
 } from '@temporalio/client';
+import type { Acting, Refusal, Releasing } from './domain/act.ts';
 import type { Announcement } from './domain/campaign.ts';
 import type { CampaignId } from './domain/words.ts';
 import { attributesOf, searchAttributeKeys, taskQueue, workflowId } from './workflows/ids.ts';
-import { campaignChanged, kick } from './workflows/messages.ts';
+import { campaignChanged, kick, type Opening, release, retry } from './workflows/messages.ts';
 import type { Log } from './world.ts';
 
 export interface TemporalAddress {
@@ -17,6 +23,19 @@ export interface TemporalAddress {
 
 /** A start or signal that takes longer has failed: the relay, or the sender, comes again. */
 const callTimeoutMs = 5_000;
+
+/** A worker answers an update in a moment, unless none is there. */
+const answerWithinMs = 15_000;
+
+/** What became of something that was asked of a run. */
+export type Answer<T> =
+  | { ended: 'answered'; value: T }
+  /** The run refused it, in these words. */
+  | { ended: 'rejected'; why: string }
+  /** No worker answered in time; it may still be done. */
+  | { ended: 'unanswered' }
+  /** Temporal was not reached: it was not done. */
+  | { ended: 'away' };
 
 /** At most one kick of a story in this time, for a tenant and process. */
 const kickEveryMs = 1_000;
@@ -64,13 +83,41 @@ export function createStarts(address: TemporalAddress, log: Log) {
       const { deadline, announcement } = facts;
       await call(() =>
         client.workflow.start('campaign', {
-          ...waker,
-          workflowId: workflowId.campaign(id),
+          ...campaignRun(id, deadline),
           args: [announcement ? { ...id, announcement } : id],
-          typedSearchAttributes: attributesOf(id, deadline),
-          priority: { priorityKey: urgency(deadline), fairnessKey: fairnessKey(id.tenant) },
-          staticSummary: `Campaign ${id.campaignId} of ${id.tenant}`,
         }),
+      );
+    },
+
+    /** Asks the run of a campaign to go on after a hold; starts one where it is gone. */
+    releaseCampaign(id: CampaignId, releasing: Releasing): Promise<Answer<Refusal | null>> {
+      return answered(() =>
+        client.withDeadline(Date.now() + answerWithinMs, () =>
+          client.workflow.executeUpdateWithStart(release, {
+            args: [releasing],
+            updateId: releasing.request,
+            startWorkflowOperation: new WithStartWorkflowOperation('campaign', {
+              ...campaignRun(id),
+              args: [id],
+            }),
+          }),
+        ),
+      );
+    },
+
+    /** Starts a run that opens the campaign again, and says how it opened; a running one refuses. */
+    retryCampaign(id: CampaignId, acting: Acting): Promise<Answer<Opening>> {
+      return answered(() =>
+        client.withDeadline(Date.now() + answerWithinMs, () =>
+          client.workflow.executeUpdateWithStart(retry, {
+            args: [acting],
+            updateId: acting.request,
+            startWorkflowOperation: new WithStartWorkflowOperation('campaign', {
+              ...campaignRun(id),
+              args: [{ ...id, retry: acting }],
+            }),
+          }),
+        ),
       );
     },
 
@@ -85,13 +132,16 @@ export function createStarts(address: TemporalAddress, log: Log) {
       }
     },
 
-    /** Starts what takes back a deleted campaign's promotions; its first act is the fence. */
-    async startCancellation(id: CampaignId): Promise<void> {
+    /**
+     * Starts what takes back a fenced campaign's promotions. For a deleted one its first act is the
+     * fence, which an operator's cancel has set.
+     */
+    async startCancellation(id: CampaignId, by: 'deleted' | 'operator' = 'deleted'): Promise<void> {
       await call(() =>
         client.workflow.start('cancellation', {
           ...waker,
           workflowId: workflowId.cancellation(id),
-          args: [id],
+          args: [by === 'operator' ? { ...id, by } : id],
           typedSearchAttributes: attributesOf(id),
           priority: { priorityKey: 1, fairnessKey: fairnessKey(id.tenant) },
           staticSummary: `Takes back campaign ${id.campaignId} of ${id.tenant}`,
@@ -135,6 +185,29 @@ const common = {
 /** A worker that died must not cost a campaign more than two seconds. */
 const waker = { ...common, workflowTaskTimeout: '2s' } as const;
 const sleeper = { ...common, workflowTaskTimeout: '10s' } as const;
+
+function campaignRun(id: CampaignId, deadline?: number) {
+  return {
+    ...waker,
+    workflowId: workflowId.campaign(id),
+    typedSearchAttributes: attributesOf(id, deadline),
+    priority: { priorityKey: urgency(deadline), fairnessKey: fairnessKey(id.tenant) },
+    staticSummary: `Campaign ${id.campaignId} of ${id.tenant}`,
+  };
+}
+
+async function answered<T>(asking: () => Promise<T>): Promise<Answer<T>> {
+  try {
+    return { ended: 'answered', value: await asking() };
+  } catch (error) {
+    if (error instanceof WorkflowUpdateFailedError) {
+      return { ended: 'rejected', why: messageOf(error.cause ?? error) };
+    }
+    if (error instanceof WorkflowUpdateRPCTimeoutOrCancelledError) return { ended: 'unanswered' };
+    if (error instanceof ServiceError || isGrpcServiceError(error)) return { ended: 'away' };
+    throw error;
+  }
+}
 
 /** 1 goes first, 5 last; 3 is Temporal's own default. */
 function urgency(deadline: number | undefined): number {

@@ -1,18 +1,20 @@
 import { loadClientConnectConfig } from '@temporalio/envconfig';
 import type { NativeConnectionOptions } from '@temporalio/worker';
-import { createWorld } from './adapters/world.ts';
 import type { Environment } from './config/environment.ts';
 import type { Config } from './config/load.ts';
 import { ConfigError } from './config/mistakes.ts';
+import { createAlarm } from './ledger/alarm.ts';
+import { createContacts } from './ledger/contacts.ts';
 import { createInbox } from './ledger/inbox.ts';
 import { createPool } from './ledger/pool.ts';
 import { ledgerMissing } from './ledger/readiness.ts';
-import { haltTenant } from './ledger/tenants.ts';
 import { createTurns } from './limiter/turns.ts';
 import { createMetrics } from './metrics.ts';
 import { createCampaigns } from './operations/campaigns.ts';
 import { createCustomers } from './operations/customers.ts';
+import { createSuppressions } from './operations/suppressions.ts';
 import { createTenants } from './operations/tenants.ts';
+import { serve } from './served.ts';
 import { createStarts } from './starts.ts';
 import { searchAttributeKeys } from './workflows/ids.ts';
 import type { Log } from './world.ts';
@@ -37,45 +39,32 @@ export function wire(config: Config, addresses: Addresses, log: Log) {
   const pool = createPool(databaseUrl);
   const starts = createStarts(temporal, log);
   const turns = createTurns({ pool });
-  const tenants = new Map(config.tenants.map((settings) => [settings.tenant, settings]));
-  const worlds = new Map(
-    config.tenants.map((settings) => {
-      const { tenant } = settings;
-      const world = createWorld(settings, {
-        turn: turns.turn,
-        async onUnauthorized(farSide, message) {
-          if (!(await haltTenant(pool, tenant, farSide, message))) return;
-          log.error(
-            { alert: 'halt', tenant, farSide, message },
-            'a far side does not know our key',
-          );
-          starts.kickSettlement(tenant);
-        },
-      });
-      return [tenant, world];
-    }),
-  );
+  const contacts = createContacts(pool);
+  const served = serve({ pool, starts, turns, contacts, log });
+  served.apply(config);
+  const { tenants } = served;
   return {
+    ...served,
     pool,
     starts,
     turns,
-    tenants,
-    worlds,
     log,
     temporal,
-    operatorKeys: config.operatorKeys,
+    alarm: createAlarm({ pool, log }),
     inbox: createInbox(pool),
     operations: {
-      tenants: createTenants(pool),
-      campaigns: createCampaigns(pool),
+      tenants: createTenants({ pool, starts, log }),
+      campaigns: createCampaigns({ pool, starts, log }),
       customers: createCustomers(pool),
+      suppressions: createSuppressions({ pool, starts, log }),
     },
-    metrics: createMetrics(),
+    metrics: createMetrics({ pool, tenants, log }),
     ledgerMissing: () => ledgerMissing(pool),
     temporalMissing: () => starts.missing(),
     kickSettlement: (tenant: string) => starts.kickSettlement(tenant),
     /** Lets go of the ledger and of Temporal; the doors and the worker have been stopped before. */
     async stop(): Promise<void> {
+      contacts.stop();
       await starts.stop();
       await pool.end();
     },

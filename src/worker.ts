@@ -1,12 +1,15 @@
 import { fileURLToPath } from 'node:url';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/activities.ts';
 import { readEnvironment } from './config/environment.ts';
 import { loadConfig } from './config/load.ts';
+import { openHealthDoor } from './gateway/health.ts';
 import { migrate } from './ledger/migrate.ts';
-import { createLog } from './log.ts';
+import { createLog, createSdkLogger } from './log.ts';
+import { follow } from './served.ts';
 import { addressesOf, runUntilSignal, type Wired, wire } from './wiring.ts';
 import { taskQueue } from './workflows/ids.ts';
+import type { Log } from './world.ts';
 
 export interface RunningWorker {
   /** Lets activities come to an end for 8 s, then cancels them; over after 15 s at the latest. */
@@ -15,9 +18,34 @@ export interface RunningWorker {
   ended: Promise<void>;
 }
 
-/** Signals are the main's to handle, and what Temporal logs is worth a line from WARN on. */
-export function installRuntime(): void {
-  Runtime.install({ logger: new DefaultLogger('WARN'), shutdownSignals: [] });
+/** How many ports of the loopback are tried for the SDK's figures before we give up. */
+const portTries = 50;
+
+/**
+ * Makes ready what all workers of this process stand on, once, before anything else of Temporal's is
+ * used. Signals are the main's to handle; what the SDK has to say goes into our log. Returns how its
+ * own figures are read, as text for Prometheus.
+ */
+export function installRuntime(log: Log): () => Promise<string> {
+  for (let tries = 1; ; tries += 1) {
+    // The SDK tells nobody which port it was given for 0, so we name one and bind it by trying.
+    const port = 49_152 + Math.floor(Math.random() * 16_384);
+    const bindAddress = `127.0.0.1:${port}`;
+    const prometheus = { bindAddress, countersTotalSuffix: true, unitSuffix: true };
+    try {
+      Runtime.install({
+        logger: createSdkLogger(log),
+        shutdownSignals: [],
+        telemetryOptions: {
+          metrics: { prometheus: { ...prometheus, useSecondsForDurations: true } },
+          logging: { filter: { core: 'WARN', other: 'ERROR' }, forward: {} },
+        },
+      });
+      return async () => (await fetch(`http://${bindAddress}/metrics`)).text();
+    } catch (error) {
+      if (tries === portTries || !String(error).includes('Address already in use')) throw error;
+    }
+  }
 }
 
 /** Starts the one worker of this process: all stories and their activities. */
@@ -39,7 +67,8 @@ export async function runWorker(wired: Wired): Promise<RunningWorker> {
     activityTaskPollerBehavior: { type: 'autoscaling', minimum: 2, initial: 5, maximum: 50 },
     // After a kill the next worker has the work within a second or two, not ten.
     stickyQueueScheduleToStartTimeout: '1s',
-    maxHeartbeatThrottleInterval: '2s',
+    // No rarer than an activity beats, so that a dead worker is noticed as soon as its timeout says.
+    maxHeartbeatThrottleInterval: '500ms',
     shutdownGraceTime: '8s',
     shutdownForceTime: '15s',
   });
@@ -62,12 +91,16 @@ if (import.meta.main) {
     const config = loadConfig(environment);
     const addresses = addressesOf(environment);
     const log = createLog(environment.logLevel);
-    installRuntime();
+    const sdkFigures = installRuntime(log);
     await migrate(addresses.databaseUrl);
     const wired = wire(config, addresses, log);
     onStop(wired.stop);
+    wired.metrics.join(sdkFigures);
+    const { host, metricsPort: port } = environment;
+    if (port !== undefined) onStop((await openHealthDoor(wired, { host, port })).stop);
     const worker = await runWorker(wired);
     onStop(worker.stop);
+    onStop(follow(wired, { environment, config }));
     log.info({}, 'the worker is running');
     await worker.ended;
   });

@@ -286,5 +286,16 @@ export interface Log {
   error(facts: Record<string, unknown>, message: string): void;
 }
 
+/** Counts what this process does, for its figures; times in milliseconds. */
+export interface Meter {
+  /** An effect may leave: how long it waited for its turn and for the ledger's word. */
+  turnCame(of: { tenant: string; stage: string }, waitedMs: number): void;
+  /** An effect's call is over: what became of it, and of how many assignments. */
+  effectEnded(
+    of: { tenant: string; stage: string; outcome: string },
+    facts: { assignments: number; tookMs: number },
+  ): void;
+}
+
 /** Called when a far side does not know our key: the tenant is halted until a probe succeeds. */
 export type OnUnauthorized = (farSide: FarSide, message: string) => Promise<void>;

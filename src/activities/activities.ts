@@ -2,6 +2,7 @@ import { audienceActivities } from './audience.ts';
 import { batchActivities } from './batch.ts';
 import { campaignActivities } from './campaign.ts';
 import type { Activated } from './house.ts';
+import { operatorActivities } from './operators.ts';
 import { upkeepActivities } from './upkeep.ts';
 
 /** Everything a workflow may ask for; each does one stage or one reading, and may run twice. */
@@ -10,6 +11,7 @@ export function createActivities(house: Activated) {
     ...campaignActivities(house),
     ...audienceActivities(house),
     ...batchActivities(house),
+    ...operatorActivities(house),
     ...upkeepActivities(house),
   };
 }

@@ -9,7 +9,7 @@ import {
   stagePage,
 } from '../ledger/audience.ts';
 import { type CampaignRow, campaignOf, saveDetails, startRunning } from '../ledger/campaigns.ts';
-import { holdCampaign } from '../ledger/standing.ts';
+import { holdByGuard, releasedOf } from '../ledger/guards.ts';
 import type { Optimove, Reading } from '../world.ts';
 import { translated } from './failures.ts';
 import { type Activated, worldOf } from './house.ts';
@@ -46,6 +46,8 @@ export function audienceActivities(house: Activated) {
 async function collect(house: Activated, ref: number, signal: AbortSignal): Promise<Collected> {
   const { pool } = house;
   const campaign = await campaignOf(pool, ref);
+  // Many campaigns may be waiting for one key to be mended: only the probe asks for it.
+  if (campaign.halted) return { stopped: 'halted' };
   const { optimove } = worldOf(house, campaign.tenant);
   const reading = readingFor(campaign, signal);
   try {
@@ -160,19 +162,22 @@ async function settleAudience(house: Activated, campaign: CampaignRow): Promise<
     await forgetStaged(pool, campaign.ref);
     return { stopped: undefined, held: false, ...audience };
   }
-  const most = campaign.plan?.limits.maxAudience ?? Infinity;
-  const held = audience.customers > most;
-  if (held) {
-    await holdCampaign(
-      pool,
-      campaign.ref,
-      `the audience of ${audience.customers} customers is over the limit of ${most}`,
-    );
-    house.log.warn(
-      { alert: 'hold', tenant: campaign.tenant, campaign: campaign.campaignId, ...audience },
-      'the audience is over the limit: the campaign waits for a person',
-    );
-  }
+  await guardAudience(house, campaign, audience.customers);
   await startRunning(pool, campaign.ref);
-  return { stopped: undefined, held, ...audience };
+  const { held } = await campaignOf(pool, campaign.ref);
+  return { stopped: undefined, held: held !== undefined, ...audience };
+}
+
+async function guardAudience(
+  house: Activated,
+  campaign: CampaignRow,
+  customers: number,
+): Promise<void> {
+  const { pool } = house;
+  const { ref, plan } = campaign;
+  const most = plan?.limits.maxAudience ?? Infinity;
+  const { audience: released = 0 } = await releasedOf(pool, ref);
+  if (customers <= Math.max(most, released)) return;
+  const reason = `the audience of ${customers} customers is over the limit of ${most}`;
+  await holdByGuard(house, campaign, reason, { audience: customers });
 }

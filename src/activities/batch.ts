@@ -148,9 +148,9 @@ function sceneOf(
   signal: AbortSignal,
 ): Scene {
   if (!campaign.plan) throw new Error(`Campaign ${campaign.campaignId} was never opened`);
-  const { pool, turns, log } = house;
+  const { pool, turns, log, metrics } = house;
   const world = worldOf(house, campaign.tenant);
-  return { pool, turns, log, world, campaign, plan: campaign.plan, batch, signal };
+  return { pool, turns, log, metrics, world, campaign, plan: campaign.plan, batch, signal };
 }
 
 /** Budgets go to whoever comes first, so batches are validated in their order. */

@@ -1,3 +1,4 @@
+import type { Acting } from '../domain/act.ts';
 import type { Announcement, Instants } from '../domain/campaign.ts';
 import { forwardKinds } from '../domain/effect.ts';
 import type { Stage } from '../domain/flow.ts';
@@ -7,6 +8,7 @@ import { lapseCampaign, reopenCampaign, unfinishedBatches } from '../ledger/batc
 import {
   campaignOf,
   closeCampaign,
+  type Fence,
   findCampaign,
   type Opening,
   openCampaign,
@@ -43,16 +45,21 @@ export function campaignActivities(house: Activated) {
   const { pool } = house;
   return {
     /** Opens a run. Repeated, it finds the run open and says `resumed`. */
-    async openCampaign(id: CampaignId & { announcement?: Announcement }): Promise<Opened> {
+    async openCampaign(
+      id: CampaignId & { announcement?: Announcement; retry?: Acting },
+    ): Promise<Opened> {
       // Only where the gateway could not reach the ledger does the announcement travel with the run.
       if (id.announcement) await announce(pool, id, id.announcement);
       const rules = scheduledRules(settingsOf(house, id.tenant));
       const known = await findCampaign(pool, id);
       const plan = { ...rules, durationDays: known?.durationDays ?? 0 };
-      const opening = await openCampaign(pool, id, plan);
+      const opening = await openCampaign(pool, id, plan, id.retry);
       const campaign = await findCampaign(pool, id);
       if (!campaign) throw new Error(`Campaign ${id.campaignId} is not in the ledger`);
-      if (opening === 'reopened') await reopenCampaign(pool, campaign.ref);
+      // Also when resumed: the process that opened it again may have died before it came to this.
+      if (opening === 'reopened' || opening === 'resumed') {
+        await reopenCampaign(pool, campaign.ref);
+      }
       return {
         opening,
         ref: campaign.ref,
@@ -68,7 +75,7 @@ export function campaignActivities(house: Activated) {
       return {
         instants: campaign.instants,
         fenced: campaign.fence !== undefined,
-        held: campaign.held?.reason ?? (campaign.tenantHeld ? 'tenant' : undefined),
+        held: campaign.held?.reason ?? (campaign.tenantHeld ? 'the tenant is held' : undefined),
         halted: campaign.halted,
         unfinished: await unfinishedBatches(pool, ref),
       };
@@ -85,11 +92,11 @@ export function campaignActivities(house: Activated) {
     },
 
     /** Fences a deleted campaign; the gateway has done it, unless it could not reach the ledger. */
-    async fenceDeleted(id: CampaignId): Promise<{ ref: number }> {
+    async fenceDeleted(id: CampaignId): Promise<{ ref: number; fence: Fence }> {
       await fenceCampaign(pool, id, 'deleted');
       const campaign = await findCampaign(pool, id);
       if (!campaign) throw new Error(`Campaign ${id.campaignId} is not in the ledger`);
-      return { ref: campaign.ref };
+      return { ref: campaign.ref, fence: 'deleted' };
     },
 
     /** Gives every member that nothing was decided of its end, with the reason. Repeatable. */

@@ -2,13 +2,16 @@ import { sliceBatches } from '../domain/batching.ts';
 import type { EffectKind } from '../domain/effect.ts';
 import { Fault } from '../domain/fault.ts';
 import type { FarSide } from '../domain/words.ts';
+import { endAlert } from '../ledger/alerts.ts';
 import { heldBatches } from '../ledger/batches.ts';
 import { findCampaign } from '../ledger/campaigns.ts';
 import { clearRedemptionsDue, queuedBatches } from '../ledger/redemptions.ts';
+import { hasUnspread, suppressionDebts } from '../ledger/suppression-marks.ts';
 import { haltOf, resumeTenant } from '../ledger/tenants.ts';
 import {
   type Debt,
   openCampaignIds,
+  type UnendedCancellation,
   unendedCancellations,
   unsettledBatches,
 } from '../ledger/unsettled.ts';
@@ -28,8 +31,12 @@ export interface Debts {
   redemptionsWaitMs: number | null;
   /** Campaigns that a run should be working on; most of them have one. */
   open: string[];
-  /** Deleted campaigns whose cancellation has not come to its end; most of them have a run, too. */
-  canceled: string[];
+  /** Fenced campaigns whose cancellation has not come to its end; most of them have a run, too. */
+  canceled: UnendedCancellation[];
+  /** Suppressions that have not been looked for in the campaigns under way. */
+  unspread: boolean;
+  /** Batches in which suppressed customers were given something, or were told of it. */
+  suppressions: Debt[];
   halted: boolean;
 }
 
@@ -59,6 +66,8 @@ export function upkeepActivities(house: Activated) {
         redemptionsWaitMs: queued.find(({ waitMs }) => waitMs > 0)?.waitMs ?? null,
         open: await openCampaignIds(pool, tenant),
         canceled: await unendedCancellations(pool, tenant),
+        unspread: await hasUnspread(pool, tenant),
+        suppressions: (await suppressionDebts(pool, tenant)).slice(0, sliceBatches),
         halted: (await haltOf(pool, tenant)) !== undefined,
       };
     },
@@ -109,6 +118,10 @@ export function upkeepActivities(house: Activated) {
           return { resumed: false, campaigns: [] };
         }
         await resumeTenant(pool, tenant);
+        // Nothing was asked of a data connection: its alert ends with the next upload it takes.
+        if (halt.farSide !== 'dataConnection') {
+          await endAlert(house, { kind: 'halt', tenant, subject: halt.farSide });
+        }
         log.info(
           { tenant, farSide: halt.farSide },
           'the far side knows our key again: work goes on',

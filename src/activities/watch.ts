@@ -1,7 +1,10 @@
 import { Context } from '@temporalio/activity';
 
-/** Heartbeats tell Temporal that the worker lives, also while an activity waits for its turn. */
-const beatMs = 2_000;
+/**
+ * Heartbeats tell Temporal that the worker lives, also while an activity waits for its turn. The worker
+ * must not throttle them to fewer than this.
+ */
+const beatMs = 500;
 
 /**
  * Runs an activity's work with a heartbeat. The signal is aborted when the activity is canceled or has

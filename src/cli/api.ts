@@ -18,12 +18,25 @@ export function createApi(environment: Environment) {
   }
   const headers = { authorization: `Bearer ${key}`, accept: 'application/json' };
 
-  async function get<T extends z.ZodType>(path: string, shape: T): Promise<z.output<T>> {
+  const get = <T extends z.ZodType>(path: string, shape: T) => ask(path, shape, {});
+  const post = (path: string, body: unknown) =>
+    ask(path, shapes.acted, {
+      method: 'POST',
+      body: JSON.stringify(body),
+      headers: { ...headers, 'content-type': 'application/json' },
+    });
+
+  async function ask<T extends z.ZodType>(
+    path: string,
+    shape: T,
+    request: RequestInit,
+  ): Promise<z.output<T>> {
     let response: Response;
     try {
       response = await fetch(`${url.replace(/\/$/, '')}/api/tenants${path}`, {
         headers,
         signal: AbortSignal.timeout(timeoutMs),
+        ...request,
       });
     } catch {
       const message = `Nothing answers at ${url}. Start promoflow there, or set PROMOFLOW_URL.`;
@@ -57,7 +70,31 @@ export function createApi(environment: Environment) {
       const path = `/${part(tenant)}/customers/${part(customerId)}/timeline${query}`;
       return get(path, shapes.timelines);
     },
+    suppressions(tenant: string, page: { limit: number; after?: string }) {
+      const after = page.after === undefined ? '' : `&after=${part(page.after)}`;
+      const path = `/${part(tenant)}/suppressions?limit=${page.limit}${after}`;
+      return get(path, shapes.suppressions);
+    },
+    audit(tenant: string, limit: number, campaign: string | undefined) {
+      const query = campaign === undefined ? '' : `&campaign=${part(campaign)}`;
+      return get(`/${part(tenant)}/audit?limit=${limit}${query}`, shapes.audit);
+    },
+    actOnCampaign: (tenant: string, id: string, act: CampaignAct, body: Reasoned) =>
+      post(`/${part(tenant)}/campaigns/${part(id)}/${act}`, body),
+    actOnTenant: (tenant: string, act: 'hold' | 'release', body: Reasoned) =>
+      post(`/${part(tenant)}/${act}`, body),
+    suppress: (tenant: string, body: Reasoned & { customerIds: string[] }) =>
+      post(`/${part(tenant)}/suppressions`, body),
+    unsuppress: (tenant: string, body: Reasoned & { customerIds: string[] }) =>
+      post(`/${part(tenant)}/suppressions/remove`, body),
   };
+}
+
+export type CampaignAct = 'hold' | 'release' | 'cancel' | 'retry';
+
+interface Reasoned {
+  reason: string;
+  force?: boolean;
 }
 
 const part = encodeURIComponent;

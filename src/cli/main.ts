@@ -1,9 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { readEnvironment } from '../config/environment.ts';
 import { ConfigError } from '../config/mistakes.ts';
+import { addAudit } from './commands/audit.ts';
 import { addCampaign } from './commands/campaign.ts';
 import { addCustomer } from './commands/customer.ts';
 import { addStatus } from './commands/status.ts';
+import { addSuppress } from './commands/suppress.ts';
+import { addTenant } from './commands/tenant.ts';
 import { addVerify } from './commands/verify.ts';
 import { Failure } from './failure.ts';
 
@@ -16,12 +19,14 @@ export async function run(args: readonly string[]): Promise<void> {
       .exitOverride()
       .configureHelp({ sortSubcommands: true })
       .showHelpAfterError('(promoflow --help lists the commands)');
-    for (const add of [addStatus, addCampaign, addCustomer, addVerify]) add(program, environment);
+    for (const add of commands) add(program, environment);
     await program.parseAsync(args, { from: 'user' });
   } catch (error) {
     process.exitCode = exitCodeOf(error);
   }
 }
+
+const commands = [addStatus, addCampaign, addCustomer, addSuppress, addTenant, addAudit, addVerify];
 
 /** Commander has printed its own message already. */
 function exitCodeOf(error: unknown): number {

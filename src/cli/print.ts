@@ -1,8 +1,15 @@
 import Table from 'cli-table3';
+import type { Acted } from '../gateway/api/shapes.ts';
 
 /** One JSON text for machines. */
 export function printJson(value: unknown): void {
   console.log(JSON.stringify(value, null, 2));
+}
+
+/** What an act came to. */
+export function printActed(acted: Acted, json: boolean | undefined): void {
+  if (json) printJson(acted);
+  else console.log(acted.note);
 }
 
 /** A table for people, without colour: it is read in logs and tickets as well. */
@@ -24,6 +31,20 @@ export function writeInstant(instant: number | null): string {
   return instant === null
     ? ''
     : `${new Date(instant).toISOString().slice(0, 19).replace('T', ' ')}Z`;
+}
+
+/** How long something takes: `1 h 05 min`, `12 min 30 s`, `8 s`; what is over has a minus. */
+export function writeDuration(ms: number): string {
+  const seconds = Math.round(Math.abs(ms) / 1_000);
+  const [hours, minutes] = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60];
+  const two = (number: number) => String(number).padStart(2, '0');
+  const text =
+    hours > 0
+      ? `${hours} h ${two(minutes)} min`
+      : minutes > 0
+        ? `${minutes} min ${two(seconds % 60)} s`
+        : `${seconds} s`;
+  return ms < 0 && seconds > 0 ? `-${text}` : text;
 }
 
 export function writeCount(count: number): string {

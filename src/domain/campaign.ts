@@ -19,6 +19,10 @@ export interface Limits {
   maxAudience: number;
   /** When not empty, only these customers pass the screen: a tenant's first careful days. */
   onlyCustomers: string[];
+  /** By reward type: a campaign that is about to give more in all waits for a person. */
+  maxRewardTotal?: Record<string, number>;
+  /** Whoever was given the same code by another campaign within so many days is screened out. */
+  sameCodeDays?: number;
 }
 
 /** The instants of a campaign, epoch milliseconds. */

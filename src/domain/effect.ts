@@ -16,6 +16,12 @@ export const effectKinds = [
 ] as const;
 export type EffectKind = (typeof effectKinds)[number];
 
+/**
+ * What the ledger said when an effect began is good for this long, milliseconds: whoever sets a fence or
+ * a hold, and waits as long, knows that nothing leaves any more.
+ */
+export const permitMs = 250;
+
 /** Effects that give or approve: none of them may be on the wire when something is taken back. */
 export const forwardKinds: readonly EffectKind[] = [
   'validate',

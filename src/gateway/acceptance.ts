@@ -1,10 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { refusedWebhookAlert } from '../domain/alert.ts';
 import type { TenantSettings } from '../domain/tenant.ts';
 import type { CampaignId } from '../domain/words.ts';
 import type { Delivery, Inbox, Receipt } from '../ledger/inbox.ts';
 import type { Starts } from '../starts.ts';
 import { readEvent } from '../wire/events.ts';
 import type { Log } from '../world.ts';
+import type { AlarmDeps } from './alarm.ts';
 import { announcementOf, type OpenedEvent, unusableAnnouncement } from './announcement.ts';
 
 /** A permit that was given before the fence is good for this long: then nothing new leaves. */
@@ -19,6 +21,9 @@ export interface AcceptanceDeps {
   inbox: Pick<Inbox, 'record' | 'fence' | 'announce'>;
   starts: AcceptanceStarts;
   wakeRelay(): void;
+  /** What was put aside is looked at, and told of, now. */
+  wakeWatch(): void;
+  alarm: Pick<AlarmDeps['alarm'], 'raise'>;
   log: Log;
 }
 
@@ -112,12 +117,9 @@ async function fence(deps: AcceptanceDeps, id: CampaignId): Promise<boolean> {
 async function keep(deps: AcceptanceDeps, delivery: Delivery): Promise<Acceptance> {
   const recorded = await record(deps, delivery);
   if (!recorded) return 'nowhere';
-  const { tenant, type, campaignId, status, reason } = delivery;
+  const { type, campaignId, status } = delivery;
   if (status === 'quarantined' && recorded.times === 1) {
-    deps.log.error(
-      { alert: 'quarantine', tenant, type, campaignId, reason },
-      'a webhook was quarantined',
-    );
+    deps.wakeWatch();
     if (type === 5 && campaignId !== undefined) await showProblem(deps, delivery, campaignId);
   }
   return 'ledger';
@@ -141,7 +143,8 @@ async function record(deps: AcceptanceDeps, delivery: Delivery): Promise<Receipt
   const { tenant, type, campaignId } = delivery;
   try {
     const receipt = await within(ledgerBoundMs, deps.inbox.record(delivery));
-    deps.log.info({ tenant, type, campaignId, ...receipt }, 'a webhook was recorded');
+    const { reason } = delivery;
+    deps.log.info({ tenant, type, campaignId, reason, ...receipt }, 'a webhook was recorded');
     return receipt;
   } catch (error) {
     deps.log.error({ tenant, type, campaignId, error: messageOf(error) }, 'the ledger is away');
@@ -150,7 +153,7 @@ async function record(deps: AcceptanceDeps, delivery: Delivery): Promise<Receipt
 }
 
 async function startDirectly(
-  { log }: AcceptanceDeps,
+  { log, alarm }: AcceptanceDeps,
   id: CampaignId,
   start: () => Promise<void>,
 ): Promise<Acceptance> {
@@ -159,7 +162,9 @@ async function startDirectly(
     log.warn({ ...id }, 'started without the ledger');
     return 'temporal';
   } catch (error) {
-    log.error({ alert: 'webhook', ...id, error: messageOf(error) }, 'neither store took a webhook');
+    log.error({ ...id, error: messageOf(error) }, 'a start failed, and the ledger is away');
+    // The sender need not wait for it: it takes as long as the ledger does not answer.
+    void alarm.raise(refusedWebhookAlert(id.tenant, id.campaignId));
     return 'nowhere';
   }
 }

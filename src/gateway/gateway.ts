@@ -2,12 +2,13 @@ import type { TenantSettings } from '../domain/tenant.ts';
 import type { Inbox } from '../ledger/inbox.ts';
 import type { Starts } from '../starts.ts';
 import type { Log } from '../world.ts';
+import { type AlarmDeps, startWatch } from './alarm.ts';
 import type { ApiDeps } from './api/api.ts';
 import { createApp } from './app.ts';
 import type { HealthDeps } from './health.ts';
 import { startRelay } from './relay.ts';
 
-export interface GatewayDeps extends HealthDeps {
+export interface GatewayDeps extends HealthDeps, AlarmDeps {
   inbox: Inbox;
   starts: Pick<Starts, 'startCampaign' | 'signalCampaign' | 'startCancellation' | 'kickSettlement'>;
   tenants: ReadonlyMap<string, TenantSettings>;
@@ -23,16 +24,21 @@ export interface Gateway {
   stop(): Promise<void>;
 }
 
-/** Opens the doors and starts the relay. Port 0 takes any free one. Rejects where the port is taken. */
+/** Opens the doors, starts the relay and the watch. Port 0 takes any free one. Rejects where the port is taken. */
 export async function startGateway(
   deps: GatewayDeps,
   listen: { host: string; port: number },
 ): Promise<Gateway> {
   const relay = startRelay(deps);
+  const watch = startWatch(deps);
+  const stopLoops = async (): Promise<void> => {
+    await Promise.all([relay.stop(), watch.stop()]);
+  };
   try {
     const app = await createApp({
       ...deps,
       wakeRelay: relay.wake,
+      wakeWatch: watch.wake,
       countHook: deps.metrics.countHook,
     });
     const url = await app.listen(listen);
@@ -41,11 +47,11 @@ export async function startGateway(
       url,
       async stop() {
         await app.close();
-        await relay.stop();
+        await stopLoops();
       },
     };
   } catch (error) {
-    await relay.stop();
+    await stopLoops();
     throw clearer(error, listen);
   }
 }

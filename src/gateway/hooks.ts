@@ -21,9 +21,13 @@ export interface HooksDeps extends AcceptanceDeps {
  */
 export async function hooks(app: FastifyInstance, deps: HooksDeps): Promise<void> {
   const { tenants, log } = deps;
-  const checks = new Map(
-    [...tenants.values()].map(({ tenant, allowFrom }) => [tenant, createAddressCheck(allowFrom)]),
-  );
+  // By the settings themselves: other ones, read while we run, have a check of their own.
+  const checks = new WeakMap<TenantSettings, ReturnType<typeof createAddressCheck>>();
+  const mayCall = (tenant: TenantSettings, address: string): boolean => {
+    const check = checks.get(tenant) ?? createAddressCheck(tenant.allowFrom);
+    checks.set(tenant, check);
+    return check(address);
+  };
 
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => {
@@ -50,7 +54,7 @@ export async function hooks(app: FastifyInstance, deps: HooksDeps): Promise<void
         'The last part of the address is not the token of this tenant.',
       );
     }
-    if (!checks.get(name)?.(request.ip)) {
+    if (!mayCall(tenant, request.ip)) {
       return sendProblem(reply, 403, 'Webhooks are not taken from this address.');
     }
     return undefined;

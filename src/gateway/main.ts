@@ -2,6 +2,7 @@ import { readEnvironment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { migrate } from '../ledger/migrate.ts';
 import { createLog } from '../log.ts';
+import { follow } from '../served.ts';
 import { addressesOf, runUntilSignal, wire } from '../wiring.ts';
 import { startGateway } from './gateway.ts';
 
@@ -14,4 +15,5 @@ await runUntilSignal(async (onStop) => {
   onStop(wired.stop);
   const gateway = await startGateway(wired, environment);
   onStop(gateway.stop);
+  onStop(follow(wired, { environment, config }));
 });

@@ -17,6 +17,7 @@ const titles: Record<number, string> = {
   404: 'There is no such thing here',
   405: 'This address does not take this method',
   408: 'The request took too long',
+  409: 'Not as things stand',
   413: 'The body is too large',
   414: 'The address is too long',
   431: 'The headers are too large',
@@ -39,15 +40,16 @@ export function createErrorHandler(log: Log) {
     const door = request.routeOptions.url;
     if (status < 500) {
       log.warn({ door, status, code: error.code }, 'a request was refused');
-      return sendProblem(reply, status, sentenceFor(status, error));
+      const maxBytes = request.routeOptions.bodyLimit;
+      return sendProblem(reply, status, sentenceFor(status, error, maxBytes));
     }
     log.error({ door, status, error: error.message, stack: error.stack }, 'a request failed');
     return sendProblem(reply, status, 'Something went wrong here; the log says what.');
   };
 }
 
-function sentenceFor(status: number, error: FastifyError): string {
-  if (status === 413) return 'The body may have at most 1 MiB.';
+function sentenceFor(status: number, error: FastifyError, maxBytes: number): string {
+  if (status === 413) return `The body may have at most ${maxBytes / 1_048_576} MiB.`;
   if (error.validation) return `Some of the request cannot be used: ${error.message}.`;
   return 'The request is not of the expected form.';
 }

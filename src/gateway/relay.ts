@@ -4,6 +4,7 @@ import type { Starts } from '../starts.ts';
 import { readEvent } from '../wire/events.ts';
 import type { Log } from '../world.ts';
 import { announcementOf, type OpenedEvent } from './announcement.ts';
+import { createBell } from './bell.ts';
 
 export interface RelayDeps {
   inbox: Pick<Inbox, 'lease' | 'close' | 'postpone' | 'announce' | 'fence' | 'tenantsWithDebts'>;
@@ -52,30 +53,6 @@ export function startRelay(deps: RelayDeps): Relay {
       inboxBell.ring();
       debtsBell.ring();
       await loops;
-    },
-  };
-}
-
-/** Waits for a time, or until it is rung; a ring while nobody waits ends the next wait at once. */
-function createBell() {
-  let isRung = false;
-  let answer = () => {};
-  return {
-    ring(): void {
-      isRung = true;
-      answer();
-    },
-    async wait(ms: number): Promise<void> {
-      if (!isRung) {
-        await new Promise<void>((resolve) => {
-          const timer = setTimeout(resolve, ms);
-          answer = () => {
-            clearTimeout(timer);
-            resolve();
-          };
-        });
-      }
-      isRung = false;
     },
   };
 }

@@ -126,11 +126,14 @@ export async function lapseCampaign(
   );
 }
 
-/** What lapsed by the deadline goes on where it stopped: a new deadline has given it more time. */
+/**
+ * What lapsed by the deadline, or by a failure, goes on where it stopped: a later deadline or an
+ * operator's retry has given it more time. Repeatable.
+ */
 export async function reopenCampaign(pool: pg.Pool, campaign: number): Promise<number> {
   const reopened = await rewriteAll(pool, campaign, (members) =>
     members.flatMap((member): Happening[] => {
-      if (member.state !== 'lapsed' || member.reason !== 'deadline') return [];
+      if (member.state !== 'lapsed' || !reopenedReasons.includes(member.reason)) return [];
       const state = member.rewards.length > 0 ? 'reopened_rewarded' : 'reopened';
       return [{ position: member.position, state }];
     }),
@@ -142,6 +145,8 @@ export async function reopenCampaign(pool: pg.Pool, campaign: number): Promise<n
   );
   return reopened;
 }
+
+const reopenedReasons: (string | undefined)[] = ['deadline', 'failed'];
 
 const openStates = states.flatMap((state, index) => (isFinal(state) ? [] : [index]));
 

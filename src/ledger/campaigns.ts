@@ -1,6 +1,8 @@
 import type pg from 'pg';
+import type { Acting } from '../domain/act.ts';
 import type { CampaignDetails, Instants, Plan } from '../domain/campaign.ts';
 import type { CampaignId } from '../domain/words.ts';
+import { writeAudit } from './audit.ts';
 import { type Connection, lockCampaign, transaction } from './pool.ts';
 import { onlyRow } from './tenants.ts';
 
@@ -21,7 +23,8 @@ export interface CampaignRow {
   details: CampaignDetails | undefined;
   expiresAt: number | undefined;
   fence: Fence | undefined;
-  held: { reason: string } | undefined;
+  /** A hold without a name is a guard's. */
+  held: { reason: string; by?: string } | undefined;
   tenantHeld: boolean;
   halted: boolean;
   pass: number;
@@ -97,16 +100,22 @@ export type Opening = 'fresh' | 'resumed' | 'reopened' | 'closed' | 'fenced' | '
 
 /**
  * Opens a campaign for a run. The ledger, not the run's id, decides about repeats: one epoch however
- * often event 5 comes. A closed campaign is opened again over what lapsed by the deadline, when its
- * deadline has been moved into the future. The plan is written once an epoch.
+ * often event 5 comes. A closed campaign is opened again over what is not final, when its deadline has
+ * been moved into the future, or when an operator retries it. The plan is written once an epoch.
  */
-export async function openCampaign(pool: pg.Pool, id: CampaignId, plan: Plan): Promise<Opening> {
+export async function openCampaign(
+  pool: pg.Pool,
+  id: CampaignId,
+  plan: Plan,
+  retry?: Acting,
+): Promise<Opening> {
   const campaign = await findCampaign(pool, id);
   if (!campaign) throw new Error(`Campaign ${id.campaignId} of ${id.tenant} was never announced`);
   return transaction(pool, async (connection) => {
     await lockCampaign(connection, campaign.ref);
     const row = onlyRow(
       await connection.query<{
+        tenant: number;
         phase: Phase;
         fence: Fence | null;
         instants: boolean;
@@ -115,7 +124,7 @@ export async function openCampaign(pool: pg.Pool, id: CampaignId, plan: Plan): P
         plan: Plan | null;
         reopenable: boolean;
       }>(
-        `select phase, fence, epoch, plan, deadline is not null as instants,
+        `select tenant, phase, fence, epoch, plan, deadline is not null as instants,
            stop <= clock_timestamp() as late,
            deadline > coalesce(to_timestamp((summary ->> 'deadline')::float8 / 1000), '-infinity') as reopenable
          from campaign where ref = $1`,
@@ -125,12 +134,20 @@ export async function openCampaign(pool: pg.Pool, id: CampaignId, plan: Plan): P
     if (row.fence) return 'fenced';
     if (!row.instants) return 'unusable';
     // Its summary stands: event 5 that comes again after the end changes nothing.
-    if (row.phase === 'closed' && (row.late || !row.reopenable)) return 'closed';
+    if (row.phase === 'closed' && (row.late || !(row.reopenable || retry))) return 'closed';
     if (row.late) return 'late';
+    if (retry) {
+      const { campaignId } = id;
+      await writeAudit(connection, {
+        ...retry,
+        ...{ tenant: row.tenant, campaignId, act: 'campaign retry' },
+      });
+    }
     if (row.phase === 'collecting' || row.phase === 'running') return 'resumed';
     await connection.query(
-      `update campaign set phase = 'collecting', epoch = epoch + 1, plan = $2, opened_at = clock_timestamp(),
-         closed_at = null, summary = null where ref = $1`,
+      `update campaign set phase = case when collected_at is null then 'collecting' else 'running' end,
+         epoch = epoch + 1, plan = $2, opened_at = clock_timestamp(), closed_at = null, summary = null
+       where ref = $1`,
       [campaign.ref, JSON.stringify(row.plan ?? plan)],
     );
     return row.phase === 'closed' ? 'reopened' : 'fresh';
@@ -182,15 +199,18 @@ export async function fixExpiry(pool: pg.Pool, ref: number, expiresAt: number): 
   return onlyRow(fixed).at;
 }
 
+/** What the summary of a fenced campaign says once its cancellation has come to its end. */
+export const endOf: Record<Fence, string> = { deleted: 'deleted', operator: 'canceled' };
+
 /**
- * Closes a campaign with its summary, which remembers the deadline it was run for. A deleted campaign
- * is closed by its cancellation alone: a run that was just ending must not have the last word.
+ * Closes a campaign with its summary, which remembers the deadline it was run for. A fenced campaign is
+ * closed by its cancellation alone: a run that was just ending must not have the last word.
  */
 export async function closeCampaign(pool: pg.Pool, ref: number, summary: Summary): Promise<void> {
   await pool.query(
     `update campaign set phase = 'closed', closed_at = clock_timestamp(),
        summary = $2::jsonb || jsonb_build_object('deadline', round(extract(epoch from deadline) * 1000))
-     where ref = $1 and (fence is distinct from 'deleted' or $2::jsonb ->> 'reason' = 'deleted')`,
-    [ref, JSON.stringify(summary)],
+     where ref = $1 and (fence is null or $2::jsonb ->> 'reason' = $3::jsonb ->> fence)`,
+    [ref, JSON.stringify(summary), JSON.stringify(endOf)],
   );
 }

@@ -45,6 +45,19 @@ export async function rememberCode(
   );
 }
 
+/** The next to need this code asks Promotions for it anew: it may have been made meanwhile. */
+export async function forgetUnknownCode(
+  pool: pg.Pool,
+  tenant: string,
+  code: string,
+): Promise<void> {
+  await pool.query(
+    `delete from code c using tenant t
+     where t.ref = c.tenant and t.name = $1 and c.code = $2 and c.promocode_id is null`,
+    [tenant, code],
+  );
+}
+
 /** Notes that a campaign's code is of an inactive promotion. True for the first to notice. */
 export async function noteInactive(
   pool: pg.Pool,

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { clearances } from '../domain/assignment.ts';
 import type { Summary } from './campaigns.ts';
 import { onlyRow } from './tenants.ts';
 
@@ -40,6 +41,28 @@ export async function countCampaign(
     unknownCustomers: told['unknown'] ?? 0,
     redemptions,
   };
+}
+
+const told = [clearances.indexOf('approved'), clearances.indexOf('unknown')];
+
+/** Customers of whom Optimove was told true and, as far as we know, nothing else since. */
+export async function countTold(pool: pg.Pool, ref: number): Promise<number> {
+  const counted = await pool.query<{ customers: number }>(
+    'select count(*)::int as customers from fact where campaign = $1 and leads and clearance = any ($2)',
+    [ref, told],
+  );
+  return onlyRow(counted).customers;
+}
+
+/** Numbers of the batches with such customers. */
+export async function toldBatches(pool: pg.Pool, ref: number): Promise<number[]> {
+  const found = await pool.query<{ number: number }>(
+    `select number from batch b where campaign = $1 and exists (
+       select from fact f where f.campaign = b.campaign and f.batch = b.number
+         and f.clearance = any ($2)) order by number`,
+    [ref, told],
+  );
+  return found.rows.map((row) => row.number);
 }
 
 /** When event 5 reached us, and when Optimove answered the last report; epoch milliseconds, 0 for never. */

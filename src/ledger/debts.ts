@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { endOf } from './campaigns.ts';
 
 /** What is owed to one tenant's customers or far sides, counted. */
 export interface Debts {
@@ -21,12 +22,15 @@ export async function tenantsWithDebts(pool: pg.Pool): Promise<string[]> {
   const found = await pool.query<{ name: string }>(
     `select t.name from tenant t where t.halted is not null
        or exists (select from campaign c where c.tenant = t.ref and (${isOpen}
-         or c.fence = 'deleted' and c.summary ->> 'reason' is distinct from 'deleted'))
+         or c.fence is not null and c.summary ->> 'reason' is distinct from $1::jsonb ->> c.fence))
        or exists (select from effect e join campaign c on c.ref = e.campaign
          where c.tenant = t.ref and ${isRepeatable})
        or exists (select from batch b join campaign c on c.ref = b.campaign
-         where c.tenant = t.ref and c.fence is null and b.redemptions_due_at is not null)
+         where c.tenant = t.ref and c.fence is null
+           and (b.redemptions_due_at is not null or b.suppressions_due))
+       or exists (select from suppression s where s.tenant = t.ref and not s.spread)
      order by t.name`,
+    [JSON.stringify(endOf)],
   );
   return found.rows.map((row) => row.name);
 }

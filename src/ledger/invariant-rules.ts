@@ -117,8 +117,8 @@ export const invariants: readonly Rule[] = [
        where e.campaign = any ($1)`,
       `select ${placed} || ': still allocated after the cancellation ended'
        from member m join campaign c on c.ref = m.campaign
-       where m.campaign = any ($1) and c.fence = 'deleted' and c.summary ->> 'reason' = 'deleted'
-         and m.state = 'allocated'`,
+       where m.campaign = any ($1) and m.state = 'allocated' and c.summary ->> 'reason'
+         = case c.fence when 'deleted' then 'deleted' when 'operator' then 'canceled' end`,
     ],
   },
   {

@@ -34,6 +34,26 @@ export async function listCampaigns(
   return found.rows;
 }
 
+/** A campaign that waits for a person; a hold without a name is a guard's. */
+export interface HoldLine {
+  campaignId: string;
+  reason: string;
+  by: string | null;
+  since: number;
+}
+
+/** The open holds of a tenant's campaigns, the oldest first. */
+export async function listHolds(pool: pg.Pool, tenant: string): Promise<HoldLine[]> {
+  const found = await pool.query<HoldLine>(
+    `select c.id as "campaignId", c.held ->> 'reason' as reason, c.held ->> 'by' as by,
+       ${ms("(c.held ->> 'at')::timestamptz")} as since
+     from campaign c join tenant t on t.ref = c.tenant
+     where t.name = $1 and c.held is not null and c.phase <> 'closed' and c.fence is null order by since`,
+    [tenant],
+  );
+  return found.rows;
+}
+
 /** How one tenant stands. */
 export interface TenantStanding extends Debts {
   held: string | null;

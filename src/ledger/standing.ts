@@ -86,14 +86,20 @@ export async function fenceCampaign(pool: pg.Pool, id: CampaignId, fence: Fence)
   });
 }
 
-/** Holds a campaign for a person, or does nothing when it is held already. */
-export async function holdCampaign(pool: pg.Pool, ref: number, reason: string): Promise<void> {
-  await transaction(pool, async (connection) => {
+/**
+ * A guard holds a campaign for a person; one that a guard holds already stays as it is. It takes the
+ * place of an operator's hold, whose release would otherwise let go what only an approver may. True
+ * when it was held now.
+ */
+export async function holdCampaign(pool: pg.Pool, ref: number, reason: string): Promise<boolean> {
+  return transaction(pool, async (connection) => {
     await lockCampaign(connection, ref);
-    await connection.query(
-      `update campaign set held = jsonb_build_object('reason', $2::text, 'at', clock_timestamp())
-       where ref = $1 and held is null`,
+    const held = await connection.query(
+      `update campaign set held = jsonb_build_object('at', clock_timestamp(), 'reason',
+         $2::text || coalesce('; also held by ' || (held ->> 'by') || ': ' || (held ->> 'reason'), ''))
+       where ref = $1 and (held is null or held ? 'by')`,
       [ref, reason],
     );
+    return held.rowCount === 1;
   });
 }

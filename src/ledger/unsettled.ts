@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { endOf, type Fence } from './campaigns.ts';
 
 /** A batch with something to settle. */
 export interface Debt {
@@ -34,13 +35,22 @@ export async function openCampaignIds(pool: pg.Pool, tenant: string): Promise<st
   return found.rows.map((row) => row.id);
 }
 
-/** Campaigns that were deleted and whose cancellation has not written its end. */
-export async function unendedCancellations(pool: pg.Pool, tenant: string): Promise<string[]> {
-  const found = await pool.query<{ id: string }>(
-    `select c.id from campaign c join tenant t on t.ref = c.tenant
-     where t.name = $1 and c.fence = 'deleted' and c.summary ->> 'reason' is distinct from 'deleted'
+/** A campaign that was deleted or canceled, and whose cancellation has not written its end. */
+export interface UnendedCancellation {
+  campaignId: string;
+  by: Fence;
+}
+
+export async function unendedCancellations(
+  pool: pg.Pool,
+  tenant: string,
+): Promise<UnendedCancellation[]> {
+  const found = await pool.query<UnendedCancellation>(
+    `select c.id as "campaignId", c.fence as by from campaign c join tenant t on t.ref = c.tenant
+     where t.name = $1 and c.fence is not null
+       and c.summary ->> 'reason' is distinct from $2::jsonb ->> c.fence
      order by c.fenced_at, c.id`,
-    [tenant],
+    [tenant, JSON.stringify(endOf)],
   );
-  return found.rows.map((row) => row.id);
+  return found.rows;
 }

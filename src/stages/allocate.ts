@@ -6,10 +6,12 @@ import { record } from '../ledger/batches.ts';
 import { fixExpiry } from '../ledger/campaigns.ts';
 import { knownCode } from '../ledger/codes.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
+import { isMarkedSuppressed } from '../ledger/suppression-marks.ts';
 import { learnedSize } from '../ledger/tenants.ts';
 import type { AllocationOutcome, LookUpOutcome, Promocode } from '../world.ts';
 import { effectKey, type Order } from './effect.ts';
 import { customersOf, readingOf } from './members.ts';
+import { addToTotal, holdOverTotal } from './reward-total.ts';
 import type { Scene } from './scene.ts';
 import { type Delivered, deliver } from './split.ts';
 
@@ -30,7 +32,8 @@ export async function allocate(scene: Scene): Promise<Delivered> {
   const expiresAt = await fixExpiry(scene.pool, scene.campaign.ref, expiryOfCampaign(scene));
   const promocodes = await promocodesOf(scene, given);
   const learned = await learnedSize(scene.pool, scene.campaign.tenant, 'platform');
-  return deliver(scene, {
+  await addToTotal(scene, given);
+  const stopped = await deliver(scene, {
     farSide: 'platform',
     members: given,
     maxPerCall: Math.min(scene.world.platform.maxItemsPerCall, learned ?? Infinity),
@@ -41,22 +44,25 @@ export async function allocate(scene: Scene): Promise<Delivered> {
       reason: `platform_refused: ${fault.message}`,
     }),
   });
+  if (stopped === 'held') await holdOverTotal(scene);
+  return stopped;
 }
 
 /**
- * Members of customers who cannot be approved any more, because another of their codes was refused:
- * what they were given now would only be taken back.
+ * Members of customers who cannot be approved any more, because another of their codes was refused, or
+ * who were suppressed: what they were given now would only be taken back.
  */
 function deniedMembers(scene: Scene): Set<number> {
   const denied = customersOf(scene.batch.members).filter(({ members }) => {
     const states = members.map((member) => member.state);
-    return verdict(states, scene.plan.codes) === 'deny';
+    return members.some(isMarkedSuppressed) || verdict(states, scene.plan.codes) === 'deny';
   });
   return new Set(denied.flatMap(({ members }) => members.map((member) => member.position)));
 }
 
-function forgone({ position }: Member): Happening {
-  return { position, state: 'lapsed', reason: 'another_code_was_refused' };
+function forgone(member: Member): Happening {
+  const reason = isMarkedSuppressed(member) ? 'suppressed' : 'another_code_was_refused';
+  return { position: member.position, state: 'lapsed', reason };
 }
 
 function expiryOfCampaign(scene: Scene): number {

@@ -7,6 +7,7 @@ import type { Happening } from '../ledger/columns.ts';
 import { type Beginning, begin, type Intent, markUnknown, settle } from '../ledger/effects.ts';
 import { multirange } from '../ledger/positions.ts';
 import type { Call, Permit, Rank } from '../world.ts';
+import { type Diary, openDiary } from './diary.ts';
 import type { Scene, Stop } from './scene.ts';
 
 /** Good for this long after `begin` was called, milliseconds: then what the ledger said may be stale. */
@@ -43,10 +44,13 @@ export type Performed =
  */
 export async function perform<A>(scene: Scene, order: Order<A>): Promise<Performed> {
   for (;;) {
+    const askedAt = performance.now();
     const { beginning, permit } = await beginInTurn(scene, order);
     switch (beginning.verdict) {
       case 'begun': {
-        const performed = await sendAndSettle(scene, order, beginning, permit);
+        const diary = openDiary(scene, { ...order, effect: beginning.effect });
+        diary.began(performance.now() - askedAt);
+        const performed = await sendAndSettle(scene, order, beginning, permit, diary);
         if (performed) return performed;
         break;
       }
@@ -125,19 +129,24 @@ async function sendAndSettle<A>(
   order: Order<A>,
   begun: { effect: number; slot: number | undefined },
   permit: Permit,
+  diary: Diary,
 ): Promise<Performed | undefined> {
   const { pool, campaign, batch } = scene;
   let answer: A;
   try {
     answer = await order.call.send(permit);
   } catch (error) {
-    return settleFault(scene, order, begun, error);
+    const fault =
+      error instanceof Fault ? error : new Fault('unknown', String(error), { cause: error });
+    diary.failed(fault);
+    return settleFault(scene, order, begun, fault);
   }
   await settle(pool, campaign.ref, batch.number, {
     ...begun,
     outcome: 'done',
     happenings: order.read(answer),
   });
+  diary.done();
   return { ended: 'done' };
 }
 
@@ -145,11 +154,9 @@ async function settleFault<A>(
   scene: Scene,
   order: Order<A>,
   begun: { effect: number; slot: number | undefined },
-  error: unknown,
+  fault: Fault,
 ): Promise<Performed | undefined> {
   const { pool, campaign, batch } = scene;
-  const fault =
-    error instanceof Fault ? error : new Fault('unknown', String(error), { cause: error });
   const close = (outcome: 'refused' | 'not_sent') =>
     settle(pool, campaign.ref, batch.number, {
       ...begun,

@@ -4,6 +4,7 @@ import { type RevocationReason, revocationReasons } from '../domain/words.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import { type OpenEffect, type Outcome, openEffects, settle } from '../ledger/effects.ts';
 import { promocodesOf, recoverAllocation } from './allocate.ts';
+import { openDiary } from './diary.ts';
 import { type Performed, perform } from './effect.ts';
 import { membersAt } from './members.ts';
 import { redemptionOrder } from './redeem.ts';
@@ -78,6 +79,7 @@ async function close(
     detail: 'recovered by reading',
     happenings,
   });
+  openDiary(scene, effect).recovered(outcome);
   return undefined;
 }
 

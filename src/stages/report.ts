@@ -3,6 +3,7 @@ import { type Verdict, verdict } from '../domain/clearance.ts';
 import type { EffectKind } from '../domain/effect.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import { multirange, positionsOf } from '../ledger/positions.ts';
+import { isMarkedSuppressed } from '../ledger/suppression-marks.ts';
 import { effectKey, type Order, perform } from './effect.ts';
 import { type Customer, customersOf, membersAt } from './members.ts';
 import type { Scene } from './scene.ts';
@@ -23,7 +24,9 @@ export async function report(scene: Scene): Promise<Delivered> {
   const undecided = scene.batch.members.filter((member) => member.clearance === 'none');
   const judged = customersOf(undecided).flatMap((customer): Judged[] => {
     const states = customer.members.map((member) => member.state);
-    const decided = verdict(states, scene.plan.codes);
+    const decided = customer.members.some(isMarkedSuppressed)
+      ? 'deny'
+      : verdict(states, scene.plan.codes);
     return decided === 'pending' ? [] : [{ ...customer, verdict: decided }];
   });
   const approved = judged.filter((customer) => customer.verdict === 'approve');
@@ -33,6 +36,28 @@ export async function report(scene: Scene): Promise<Delivered> {
     // In the batch's order, in which a repeat is rebuilt: the same body to the letter.
     const told = [...piece, ...denied.splice(0, room)].sort(byPlace);
     const stopped = await tell(scene, 'approve', told);
+    if (stopped) return stopped;
+  }
+  return undefined;
+}
+
+/**
+ * Tells Optimove false of whoever was told true, or may have been, and is meant: suppressed meanwhile,
+ * or in a campaign that is canceled. Begins nothing after the last report.
+ */
+export async function withdraw(
+  scene: Scene,
+  isMeant: (member: Member) => boolean,
+): Promise<Delivered> {
+  const told = customersOf(scene.batch.members).filter((customer) =>
+    customer.members.some(
+      (member) =>
+        isMeant(member) && (member.clearance === 'approved' || member.clearance === 'unknown'),
+    ),
+  );
+  for (const piece of cut(told, maxPerCall)) {
+    const denied = piece.map((customer): Judged => ({ ...customer, verdict: 'deny' }));
+    const stopped = await tell(scene, 'deny', denied);
     if (stopped) return stopped;
   }
   return undefined;
@@ -96,14 +121,16 @@ export function reportOrder(
   };
 }
 
-/** Repeats a report whose answer was lost, to the letter. */
+/** Repeats a report whose answer was lost, to the letter; one of falses alone is admitted as such. */
 export function repeatReport(
   scene: Scene,
   positions: number[],
   kept: Record<string, unknown>,
 ): Order<void> {
-  return reportOrder(scene, 'repeat', membersAt(scene, positions), {
+  const approved = String(kept['approved']);
+  const kind = positionsOf(approved).length > 0 ? 'repeat' : 'deny';
+  return reportOrder(scene, kind, membersAt(scene, positions), {
     at: Number(kept['at']),
-    approved: String(kept['approved']),
+    approved,
   });
 }

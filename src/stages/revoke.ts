@@ -2,6 +2,7 @@ import type { RevocationReason } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import { giveUpEffects, openEffects } from '../ledger/effects.ts';
+import { isMarkedSuppressed } from '../ledger/suppression-marks.ts';
 import { learnedSize } from '../ledger/tenants.ts';
 import { keyOf } from './allocate.ts';
 import { effectKey, type Order } from './effect.ts';
@@ -17,15 +18,7 @@ export async function revoke(scene: Scene, reason: RevocationReason): Promise<De
   const members = scene.batch.members.filter(
     (member) => isSelected(member, reason) || doubtful.has(member.position),
   );
-  const learned = await learnedSize(scene.pool, scene.campaign.tenant, 'platform');
-  const stopped = await deliver(scene, {
-    farSide: 'platform',
-    members,
-    maxPerCall: Math.min(scene.world.platform.maxItemsPerCall, learned ?? Infinity),
-    build: (piece) => revocationOrder(scene, piece, { reason }),
-    // A platform that refuses to take back leaves the reward with the customer: a person must look.
-    refuse: () => undefined,
-  });
+  const stopped = await takeBack(scene, members, reason);
   if (stopped) return stopped;
   // What was taken back needs no answer any more; left open, it would be looked for again for ever.
   await giveUpEffects(scene.pool, scene.campaign.ref, 'taken back', {
@@ -34,6 +27,33 @@ export async function revoke(scene: Scene, reason: RevocationReason): Promise<De
   });
   await record(scene.pool, scene.batch, scene.batch.members.flatMap(dropRedemption(reason)));
   return undefined;
+}
+
+/** Takes back what suppressed customers of a running campaign were given; all others keep theirs. */
+export async function revokeSuppressed(scene: Scene): Promise<Delivered> {
+  const members = scene.batch.members.filter(
+    (member) => isMarkedSuppressed(member) && isSelected(member, 'suppressed'),
+  );
+  const stopped = await takeBack(scene, members, 'suppressed');
+  if (stopped) return stopped;
+  await record(scene.pool, scene.batch, members.flatMap(dropRedemption('suppressed')));
+  return undefined;
+}
+
+async function takeBack(
+  scene: Scene,
+  members: Member[],
+  reason: RevocationReason,
+): Promise<Delivered> {
+  const learned = await learnedSize(scene.pool, scene.campaign.tenant, 'platform');
+  return deliver(scene, {
+    farSide: 'platform',
+    members,
+    maxPerCall: Math.min(scene.world.platform.maxItemsPerCall, learned ?? Infinity),
+    build: (piece) => revocationOrder(scene, piece, { reason }),
+    // A platform that refuses to take back leaves the reward with the customer: a person must look.
+    refuse: () => undefined,
+  });
 }
 
 /** Redemptions that nobody has been told of are not told of what is taken back. */

@@ -2,13 +2,14 @@ import type { Plan } from '../domain/campaign.ts';
 import type { CampaignRow } from '../ledger/campaigns.ts';
 import type { BatchRow } from '../ledger/columns.ts';
 import type { Pool } from '../ledger/pool.ts';
-import type { Log, Turns, World } from '../world.ts';
+import type { Log, Meter, Turns, World } from '../world.ts';
 
 /** What every stage works with, whichever batch it works on. */
 export interface House {
   pool: Pool;
   turns: Turns;
   log: Log;
+  metrics: Meter;
 }
 
 /** One batch of one campaign, claimed by one attempt of one stage. */

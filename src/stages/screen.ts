@@ -2,6 +2,7 @@ import { cut } from '../domain/batching.ts';
 import { noCode } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
+import { givenBefore } from '../ledger/guards.ts';
 import { suppressed } from '../ledger/suppressions.ts';
 import type { Screening } from '../world.ts';
 import { type Customer, customersOf, readingOf } from './members.ts';
@@ -9,18 +10,19 @@ import type { Scene, Stop } from './scene.ts';
 
 /**
  * Our own and the tenant's rules, before anything is spent: the suppression list, the customers a
- * careful tenant limits itself to, and the platform's screening where it has one. Nothing is changed
- * outside, so asking twice is harmless.
+ * careful tenant limits itself to, who was given the same code lately, and the platform's screening
+ * where it has one. Nothing is changed outside, so asking twice is harmless.
  */
 export async function screen(scene: Scene): Promise<Stop | undefined> {
   const targeted = scene.batch.members.filter((member) => member.state === 'targeted');
   if (targeted.length === 0) return undefined;
-  const denied = await findDenied(scene, targeted);
+  const repeated = await findRepeated(scene, targeted);
+  const denied = await findDenied(scene, targeted, repeated);
   await record(
     scene.pool,
     scene.batch,
     targeted.map((member): Happening => {
-      const reason = denied.get(member.customerId);
+      const reason = denied.get(member.customerId) ?? repeated.get(member);
       if (reason !== undefined) return { position: member.position, state: 'screened_out', reason };
       // Without a promo code there is nothing to give: passing the screen is all it takes.
       const state = member.promoCode === noCode ? 'cleared' : 'passed';
@@ -30,7 +32,30 @@ export async function screen(scene: Scene): Promise<Stop | undefined> {
   return undefined;
 }
 
-async function findDenied(scene: Scene, targeted: Member[]): Promise<Map<string, string>> {
+/** Members whose customer was given the same code by another campaign within the tenant's days. */
+async function findRepeated(scene: Scene, targeted: Member[]): Promise<Map<Member, string>> {
+  const { pool, campaign, plan } = scene;
+  const days = plan.limits.sameCodeDays;
+  if (days === undefined) return new Map();
+  const asked = targeted.filter((member) => member.promoCode !== noCode);
+  const of = { tenant: campaign.tenant, campaign: campaign.ref, days };
+  const found = await givenBefore(pool, of, asked);
+  const customers = Map.groupBy(found, (one) => one.promoCode);
+  const given = new Map(
+    [...customers].map(([code, ones]) => [code, new Set(ones.map((one) => one.customerId))]),
+  );
+  return new Map(
+    asked
+      .filter((member) => given.get(member.promoCode)?.has(member.customerId))
+      .map((member) => [member, `same_code_within_${days}_days`]),
+  );
+}
+
+async function findDenied(
+  scene: Scene,
+  targeted: Member[],
+  repeated: ReadonlyMap<Member, string>,
+): Promise<Map<string, string>> {
   const { pool, campaign, plan, world } = scene;
   const customers = customersOf(targeted);
   const ids = customers.map((customer) => customer.customerId);
@@ -38,6 +63,10 @@ async function findDenied(scene: Scene, targeted: Member[]): Promise<Map<string,
   const only = new Set(plan.limits.onlyCustomers);
   if (only.size > 0) {
     for (const id of ids) if (!only.has(id)) denied.set(id, 'not_in_only_customers');
+  }
+  // Where all codes must be held, a customer who may not have one of them is not approved at all.
+  if (plan.codes === 'all') {
+    for (const [member, reason] of repeated) denied.set(member.customerId, reason);
   }
   for (const [id, reason] of await suppressed(pool, campaign.tenant, ids)) denied.set(id, reason);
   if (!world.platform.screening) return denied;

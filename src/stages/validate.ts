@@ -1,9 +1,11 @@
+import { inactivePromotionAlert } from '../domain/alert.ts';
 import { noCode } from '../domain/words.ts';
+import { raiseAlert } from '../ledger/alerts.ts';
 import { record } from '../ledger/batches.ts';
-import { knownCode, noteInactive, rememberCode } from '../ledger/codes.ts';
+import { forgetUnknownCode, knownCode, noteInactive, rememberCode } from '../ledger/codes.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import type { OpenEffect } from '../ledger/effects.ts';
-import { holdCampaign } from '../ledger/standing.ts';
+import { holdByGuard, releasedOf } from '../ledger/guards.ts';
 import { learnedSize } from '../ledger/tenants.ts';
 import type { Promocode, Promotions, ValidationOutcome } from '../world.ts';
 import { effectKey, type Order } from './effect.ts';
@@ -21,16 +23,12 @@ export async function validate(scene: Scene): Promise<Delivered> {
     (member) => member.state === 'screened' && member.promoCode !== noCode,
   );
   const learned = await learnedSize(scene.pool, scene.campaign.tenant, 'promotions');
-  for (const [code, members] of Map.groupBy(screened, (member) => member.promoCode)) {
-    const promocode = await findPromocode(scene, code);
-    if (!promocode && promotions.unknownCodes === 'hold') {
-      await holdCampaign(
-        scene.pool,
-        scene.campaign.ref,
-        `Promotions does not know the promo code ${code}`,
-      );
-      return 'held';
-    }
+  const byCode = Map.groupBy(screened, (member) => member.promoCode);
+  const promocodes = new Map<string, Promocode | undefined>();
+  for (const code of byCode.keys()) promocodes.set(code, await findPromocode(scene, code));
+  if (await holdForUnknown(scene, promocodes)) return 'held';
+  for (const [code, members] of byCode) {
+    const promocode = promocodes.get(code);
     if (!promocode) {
       await record(
         scene.pool,
@@ -53,18 +51,35 @@ export async function validate(scene: Scene): Promise<Delivered> {
   return undefined;
 }
 
+/**
+ * Where the tenant says so, a code that Promotions does not know holds the campaign, before anything of
+ * the batch is spent. It is asked for anew after the release, and refused if it is still not there.
+ */
+async function holdForUnknown(
+  scene: Scene,
+  promocodes: ReadonlyMap<string, Promocode | undefined>,
+): Promise<boolean> {
+  const { pool, campaign } = scene;
+  if (promotionsOf(scene).unknownCodes !== 'hold') return false;
+  const { codes: released = [] } = await releasedOf(pool, campaign.ref);
+  const codes = [...promocodes].flatMap(([code, promocode]) =>
+    promocode || released.includes(code) ? [] : [code],
+  );
+  if (codes.length === 0) return false;
+  for (const code of codes) await forgetUnknownCode(pool, campaign.tenant, code);
+  const names = codes.length === 1 ? `promo code ${codes[0]}` : `promo codes ${codes.join(', ')}`;
+  const reason = `Promotions does not know the ${names}`;
+  await holdByGuard(scene, campaign, reason, { codes });
+  return true;
+}
+
 /** What Promotions says of customers of a promotion that was deactivated (API §10.1). */
 const inactiveReason = 'promotion_inactive';
 
 /** A promotion deactivated half way refuses the rest: one alert a campaign and code. */
 async function alertInactive(scene: Scene, code: string, customers: number): Promise<void> {
-  const { pool, campaign, batch, log } = scene;
-  if (customers === 0 || !(await noteInactive(pool, campaign.ref, code))) return;
-  const { tenant, campaignId } = campaign;
-  log.warn(
-    { alert: inactiveReason, tenant, campaign: campaignId, batch: batch.number, code },
-    'a promotion is not active: the rest of its customers are refused',
-  );
+  if (customers === 0 || !(await noteInactive(scene.pool, scene.campaign.ref, code))) return;
+  await raiseAlert(scene, inactivePromotionAlert(scene.campaign, code));
 }
 
 function validationOrder(

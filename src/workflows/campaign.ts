@@ -1,27 +1,27 @@
 import {
   allHandlersFinished,
+  CancellationScope,
   condition,
   continueAsNew,
   executeChild,
-  ParentClosePolicy,
+  log,
   setHandler,
   sleep,
-  startChild,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Standing } from '../activities/campaign.ts';
+import type { Acting } from '../domain/act.ts';
 import { cut, sliceBatches } from '../domain/batching.ts';
 import type { Announcement } from '../domain/campaign.ts';
 import type { CampaignId } from '../domain/words.ts';
-import { expiry } from './expiry.ts';
+import { answerOperators, cancelByButton, isEndedByButton, type RunState } from './acts.ts';
+import { close, takeBack } from './closing.ts';
 import { workflowId } from './ids.ts';
 import { inheritedAttributes } from './inherited.ts';
 import { campaignChanged, campaignProgress, sliceAdvanced } from './messages.ts';
 import { createProgress } from './progress.ts';
 import { audience, ledger } from './proxies.ts';
-import { quiet } from './quiet.ts';
-import { revocation } from './revocation.ts';
-import { slice } from './slice.ts';
+import { type SliceEnd, type SliceInput, slice } from './slice.ts';
 
 /** An audience that is empty right after the webhook is asked for again, this long in all. */
 const emptyForMs = 120_000;
@@ -30,34 +30,67 @@ const askAgainMs = 15_000;
 /** A pass in which no batch got to its end is repeated after a pause that grows to a minute. */
 const longestPauseMs = 60_000;
 
+/** A held run looks for itself within a minute: whoever releases its tenant may find Temporal away. */
+const lookAgainMs = 55_000;
+
 export type CampaignStart = CampaignId & {
   /** Only where the gateway could not reach the ledger when event 5 came. */
   announcement?: Announcement;
+  /** Only where an operator retries a campaign that is over. */
+  retry?: Acting;
 };
 
 /**
- * One campaign, from event 5 to its summary: collect the audience, walk its batches through the recipe
- * in passes, and at the deadline take back whatever was given and not approved. A deleted campaign ends
- * here at once; the cancellation story takes everything back.
+ * One campaign, from event 5 to its summary, with its doors for whoever wants to tell it something. A
+ * run that is canceled in Temporal leaves a cancellation behind, as any operator's cancel does.
  */
 export async function campaign(start: CampaignStart): Promise<string> {
-  let changed = false;
+  const run: RunState = {
+    changed: false,
+    held: undefined,
+    opening: undefined,
+    retry: start.retry?.request,
+  };
   setHandler(campaignChanged, () => {
-    changed = true;
+    run.changed = true;
   });
+  answerOperators(start, run);
   const progress = createProgress(start);
   setHandler(campaignProgress, progress.current);
   setHandler(sliceAdvanced, progress.advanced);
+  try {
+    const ended = await live(start, run, progress);
+    await condition(allHandlersFinished);
+    return ended;
+  } catch (error) {
+    if (isEndedByButton(error)) await cancelByButton(start);
+    throw error;
+  }
+}
 
+/**
+ * Collects the audience, walks its batches through the recipe in passes, and at the deadline takes back
+ * whatever was given and not approved. A fenced campaign ends here at once; the cancellation story takes
+ * everything back.
+ */
+async function live(
+  start: CampaignStart,
+  run: RunState,
+  progress: ReturnType<typeof createProgress>,
+): Promise<string> {
   const opened = await ledger.openCampaign(start);
-  const { ref, opening } = opened;
+  const { ref, opening, stages, lanes } = opened;
+  run.opening = opening;
   if (opening === 'closed' || opening === 'fenced' || opening === 'unusable') return opening;
   progress.opened(opened.instants);
 
   let ended = opening === 'late' ? 'late' : ((await collect()) ?? (await walkInPasses()));
   while (ended !== 'fenced') {
-    await takeBack();
-    if (!(await goesOn(ended))) return close(ended === 'late' ? 'deadline' : ended);
+    progress.closing();
+    await takeBack(ref, lanes);
+    if (!(await goesOn(ended))) {
+      return close(start, ref, ended === 'late' ? 'deadline' : ended, progress);
+    }
     ended = (await collect()) ?? (await walkInPasses());
   }
   return ended;
@@ -67,7 +100,7 @@ export async function campaign(start: CampaignStart): Promise<string> {
     const firstAsked = Date.now();
     for (;;) {
       await keepHistoryShort();
-      changed = false;
+      run.changed = false;
       const collected = await audience.collectAudience({ ref });
       if (collected.stopped === 'halted') {
         await somethingChanges(longestPauseMs);
@@ -75,6 +108,7 @@ export async function campaign(start: CampaignStart): Promise<string> {
         return collected.stopped;
       } else if (collected.customers > 0) {
         opened.collected = true;
+        if (collected.held) run.held = true;
         progress.collected(collected);
         return undefined;
       } else {
@@ -88,8 +122,9 @@ export async function campaign(start: CampaignStart): Promise<string> {
     let pauseMs = 1_000;
     for (;;) {
       await keepHistoryShort();
-      changed = false;
+      run.changed = false;
       const standing = await ledger.campaignStanding({ ref });
+      run.held = standing.held !== undefined;
       const stop = standing.instants?.stop ?? 0;
       if (standing.fenced) return 'fenced';
       if (standing.unfinished.length === 0) return 'decided';
@@ -97,7 +132,7 @@ export async function campaign(start: CampaignStart): Promise<string> {
         if (await deadlineComes(standing)) return 'late';
       } else if (standing.held || standing.halted) {
         progress.held(standing.held ?? 'a far side does not know our key');
-        await somethingChanges(stop - Date.now());
+        await somethingChanges(Math.min(stop - Date.now(), lookAgainMs));
       } else {
         const finished = await walkOnePass();
         pauseMs = finished > 0 ? 1_000 : Math.min(pauseMs * 2, longestPauseMs);
@@ -114,19 +149,32 @@ export async function campaign(start: CampaignStart): Promise<string> {
     for (const [index, batches] of walked.entries()) {
       const number = index + 1;
       progress.slicing(number);
-      const end = await executeChild(slice, {
-        typedSearchAttributes: inheritedAttributes(),
-        workflowId: workflowId.slice(workflowInfo().workflowId, pass, number),
-        workflowTaskTimeout: '2s',
-        args: [{ ref, pass, slice: number, batches, stages: opened.stages, lanes: opened.lanes }],
-        staticSummary: `pass ${pass}, batches ${batches[0]} to ${batches.at(-1)}`,
-      });
+      const end = await walkSlice({ ref, pass, slice: number, batches, stages, lanes });
       finished += end.finished;
       progress.sliced(end);
+      if (end.stopped['held']) run.held = true;
       // What stopped one batch stops them all: the rest is for the pass after the release.
       if (Object.keys(end.stopped).length > 0) break;
     }
     return finished;
+  }
+
+  /** A slice that somebody ended has finished nothing we know of: the next pass takes what is left. */
+  async function walkSlice(input: SliceInput): Promise<SliceEnd> {
+    const { pass, batches } = input;
+    try {
+      return await executeChild(slice, {
+        typedSearchAttributes: inheritedAttributes(),
+        workflowId: workflowId.slice(workflowInfo().workflowId, pass, input.slice),
+        workflowTaskTimeout: '2s',
+        args: [input],
+        staticSummary: `pass ${pass}, batches ${batches[0]} to ${batches.at(-1)}`,
+      });
+    } catch (error) {
+      if (CancellationScope.current().consideredCancelled) throw error;
+      log.warn('a slice was ended; the next pass takes the rest', { slice: input.slice });
+      return { finished: 0, failed: batches.length, stopped: { ended: 1 } };
+    }
   }
 
   /** True when the deadline has come; false when it was moved meanwhile. */
@@ -134,11 +182,11 @@ export async function campaign(start: CampaignStart): Promise<string> {
     progress.waiting();
     const deadline = standing.instants?.deadline ?? 0;
     await somethingChanges(deadline - Date.now());
-    return !changed;
+    return !run.changed;
   }
 
   async function somethingChanges(withinMs: number): Promise<void> {
-    await condition(() => changed, Math.max(0, withinMs), {
+    await condition(() => run.changed, Math.max(0, withinMs), {
       summary: 'until released, or too late',
     });
   }
@@ -151,43 +199,9 @@ export async function campaign(start: CampaignStart): Promise<string> {
     await continueAsNew<typeof campaign>({ tenant, campaignId });
   }
 
-  async function takeBack(): Promise<void> {
-    progress.closing();
-    await quiet(ref);
-    await executeChild(revocation, {
-      typedSearchAttributes: inheritedAttributes(),
-      workflowId: workflowId.revocation(workflowInfo().workflowId, 'deadline'),
-      args: [{ ref, reason: 'deadline', lanes: opened.lanes }],
-      staticSummary: 'take back what was given and not approved',
-    });
-  }
-
-  /** True when the campaign was given more time, or was deleted, while it took back. */
+  /** True when the campaign was given more time, or was fenced, while it took back. */
   async function goesOn(ended: string): Promise<boolean> {
     const { instants, fenced } = await ledger.campaignStanding({ ref });
     return fenced || (ended === 'late' && Date.now() < (instants?.stop ?? 0));
-  }
-
-  async function close(reason: string): Promise<string> {
-    await ledger.lapse({ ref, reason: reason === 'decided' ? 'failed' : reason });
-    const summary = await ledger.closeCampaign({ ref, reason });
-    progress.closed(summary);
-    if ((summary.states['allocated'] ?? 0) > 0) await leaveExpiryBehind();
-    return reason;
-  }
-
-  async function leaveExpiryBehind(): Promise<void> {
-    try {
-      await startChild(expiry, {
-        typedSearchAttributes: inheritedAttributes(),
-        workflowId: workflowId.expiry(start),
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-        workflowTaskTimeout: '10s',
-        args: [{ tenant: start.tenant, campaignId: start.campaignId }],
-        staticSummary: 'the end of the rewards',
-      });
-    } catch {
-      // "Already started": an earlier run of a campaign that was opened again has left it behind.
-    }
   }
 }

@@ -1,7 +1,21 @@
-import { defineQuery, defineSignal } from '@temporalio/workflow';
+import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
+import type { Opened } from '../activities/campaign.ts';
+import type { Acting, Refusal, Releasing } from '../domain/act.ts';
 
 /** The campaign's standing in the ledger has changed: instants, fence, hold. The story reads it anew. */
 export const campaignChanged = defineSignal('campaignChanged');
+
+/** Ends a campaign's hold. The answer says why not, or null; rejected where the run is surely not held. */
+export const release = defineUpdate<Refusal | null, [Releasing]>('release');
+
+/**
+ * Opens a campaign again over what is not final. Answered by the run that it starts with how that run
+ * opened; rejected by one that was running before.
+ */
+export const retry = defineUpdate<Opening, [Acting]>('retry');
+
+/** How a run opened. */
+export type Opening = Opened['opening'];
 
 /** A slice tells its campaign how far it has come: some ten times, so that histories stay short. */
 export const sliceAdvanced = defineSignal<[SliceProgress]>('sliceAdvanced');

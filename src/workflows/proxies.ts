@@ -13,6 +13,9 @@ const patient = {
   maximumInterval: '10s',
 } as const;
 
+/** The ledger is ours, and quick to answer: once it is back, a fence must stand before effects begin. */
+const persistent = { ...patient, initialInterval: '200ms', maximumInterval: '1s' } as const;
+
 /** Asks or writes the ledger alone; longer means the database is stuck. */
 export const ledger = proxyActivities<
   Pick<
@@ -28,16 +31,25 @@ export const ledger = proxyActivities<
     | 'batchesToRevoke'
     | 'nextExpiry'
     | 'debts'
+    | 'releaseCampaign'
+    | 'cancelCampaign'
+    | 'fenceOf'
+    | 'batchesToWithdraw'
+    | 'spreadSuppressions'
   >
->({ startToCloseTimeout: '5 minutes', retry: patient });
+>({ startToCloseTimeout: '5 minutes', retry: persistent });
 
 /**
- * Reads the audience, up to a thousand pages behind other work in the limiter. The heartbeat comes
- * every 2 s also while it waits, so that a dead worker is noticed within 5 s.
+ * An activity beats every half second, also while it waits: a dead worker is noticed within two, and
+ * the next one has the work a moment later. Three beats may be lost to a busy machine before that; an
+ * attempt that is taken for dead begins nothing any more once the next has claimed the batch.
  */
+const noticedWithin = '2s';
+
+/** Reads the audience, up to a thousand pages behind other work in the limiter. */
 export const audience = proxyActivities<Pick<Activities, 'collectAudience' | 'collectCanceled'>>({
   startToCloseTimeout: '2 hours',
-  heartbeatTimeout: '5s',
+  heartbeatTimeout: noticedWithin,
   retry: patient,
 });
 
@@ -47,7 +59,7 @@ export const audience = proxyActivities<Pick<Activities, 'collectAudience' | 'co
  */
 export const effects = proxyActivities<Pick<Activities, 'walkStage' | 'revokeBatch'>>({
   startToCloseTimeout: '1 hour',
-  heartbeatTimeout: '5s',
+  heartbeatTimeout: noticedWithin,
   retry: patient,
 });
 
@@ -56,8 +68,10 @@ export const effects = proxyActivities<Pick<Activities, 'walkStage' | 'revokeBat
  * a far side that is away does not keep the debts to the others waiting: settlement is kicked again
  * within a minute.
  */
-export const upkeep = proxyActivities<Pick<Activities, 'redeemBatch' | 'settleBatch' | 'probe'>>({
+export const upkeep = proxyActivities<
+  Pick<Activities, 'redeemBatch' | 'settleBatch' | 'settleSuppressions' | 'withdrawBatch' | 'probe'>
+>({
   startToCloseTimeout: '1 hour',
-  heartbeatTimeout: '5s',
+  heartbeatTimeout: noticedWithin,
   retry: { ...patient, maximumAttempts: 5 },
 });

@@ -12,6 +12,7 @@ import {
 } from '@temporalio/workflow';
 import type { Debts } from '../activities/upkeep.ts';
 import { sliceBatches } from '../domain/batching.ts';
+import type { CampaignId } from '../domain/words.ts';
 import { campaign } from './campaign.ts';
 import { cancellation } from './cancellation.ts';
 import { attributesOf, workflowId } from './ids.ts';
@@ -39,15 +40,16 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
     }
     kicked = false;
     const debts = await ledger.debts({ tenant });
+    // A halt keeps nobody from taking back, nor from refusing to give.
+    for (const { campaignId, by } of debts.canceled) await startCancellation(campaignId, by);
+    if (debts.unspread) await spread();
     if (debts.halted) {
       await sleep(probeEveryMs, { summary: 'until the key is tried again' });
       await tryKey();
       continue;
     }
-    for (const campaignId of debts.open) await startRun(campaign, 'campaign', campaignId);
-    for (const campaignId of debts.canceled) {
-      await startRun(cancellation, 'cancellation', campaignId);
-    }
+    for (const campaignId of debts.open) await startCampaign(campaignId);
+    for (const debt of debts.suppressions) await pay(debt, upkeep.settleSuppressions);
     for (const debt of debts.unknown.slice(0, sliceBatches)) {
       await pay(debt, upkeep.settleBatch);
     }
@@ -84,24 +86,46 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
     }
   }
 
+  /** What it finds to settle is the next round's. */
+  async function spread(): Promise<void> {
+    const owing = await ledger.spreadSuppressions({ tenant });
+    if (owing > 0) kicked = true;
+  }
+
   /** A campaign that has its run already keeps it. */
-  async function startRun(
-    story: typeof campaign | typeof cancellation,
-    name: 'campaign' | 'cancellation',
-    campaignId: string,
-  ): Promise<void> {
+  async function startCampaign(campaignId: string): Promise<void> {
     const id = { tenant, campaignId };
     try {
-      await startChild(story, {
-        workflowId: workflowId[name](id),
-        parentClosePolicy: ParentClosePolicy.ABANDON,
-        workflowTaskTimeout: '2s',
-        typedSearchAttributes: attributesOf(id),
+      await startChild(campaign, {
+        ...runOf(id),
+        workflowId: workflowId.campaign(id),
         args: [id],
       });
-      log.warn(`a ${name} had no run and was given one`, id);
+      log.warn('a campaign had no run and was given one', id);
     } catch {
       // "Already started" is the ordinary case.
     }
   }
+
+  async function startCancellation(campaignId: string, by: 'deleted' | 'operator'): Promise<void> {
+    const id = { tenant, campaignId };
+    try {
+      await startChild(cancellation, {
+        ...runOf(id),
+        workflowId: workflowId.cancellation(id),
+        args: [{ ...id, by }],
+      });
+      log.warn('a cancellation had no run and was given one', id);
+    } catch {
+      // "Already started" is the ordinary case.
+    }
+  }
+}
+
+function runOf(id: CampaignId) {
+  return {
+    parentClosePolicy: ParentClosePolicy.ABANDON,
+    workflowTaskTimeout: '2s',
+    typedSearchAttributes: attributesOf(id),
+  } as const;
 }

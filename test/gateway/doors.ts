@@ -2,20 +2,28 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { settingsOf, tenantFile } from '../../src/config/tenants.ts';
+import type { AlertReceiver } from '../../src/domain/alert.ts';
 import type { TenantSettings } from '../../src/domain/tenant.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
+import { releaseByOperator } from '../../src/ledger/acts.ts';
+import { createAlarm } from '../../src/ledger/alarm.ts';
+import { findCampaign, openCampaign } from '../../src/ledger/campaigns.ts';
 import { createInbox } from '../../src/ledger/inbox.ts';
 import { createPool } from '../../src/ledger/pool.ts';
 import { ledgerMissing } from '../../src/ledger/readiness.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createCampaigns } from '../../src/operations/campaigns.ts';
 import { createCustomers } from '../../src/operations/customers.ts';
+import { createSuppressions } from '../../src/operations/suppressions.ts';
 import { createTenants } from '../../src/operations/tenants.ts';
-import type { Starts } from '../../src/starts.ts';
+import type { Answer, Starts } from '../../src/starts.ts';
 import { createDatabase } from '../database.ts';
 
 export const token = 'a-token-of-acme';
+/** Of a role each: read, operate, approve. */
 export const operatorKey = 'key-of-an-operator';
+export const dutyKey = 'key-of-the-operator-on-duty';
+export const chiefKey = 'key-of-the-chief';
 
 /** One line of the log, with its message. */
 export interface Line {
@@ -41,6 +49,8 @@ export interface Doors {
   ): Promise<Response>;
   hook(body: unknown): Promise<Response>;
   read(path: string): Promise<Response>;
+  /** Acts as the operator on duty, or with another key. */
+  act(path: string, body: unknown, key?: string): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -63,7 +73,13 @@ export function acme(overrides: Record<string, unknown> = {}): TenantSettings {
 
 /** A gateway on a port of its own, a ledger of its own, and a Temporal that only takes notes. */
 export async function openDoors(
-  options: { settings?: TenantSettings; withoutLedger?: boolean } = {},
+  options: {
+    settings?: TenantSettings;
+    /** In place of `settings`: what a test changes while the doors are open. */
+    tenants?: Map<string, TenantSettings>;
+    withoutLedger?: boolean;
+    receiver?: AlertReceiver;
+  } = {},
 ): Promise<Doors> {
   const database = options.withoutLedger ? undefined : await createDatabase();
   // Port 9 (discard) has no listener: a ledger that is away.
@@ -75,33 +91,58 @@ export async function openDoors(
     if (isAway) throw new Error('Temporal is away');
     asked.push({ what, of });
   };
+  /** The run of a campaign, as its activities answer an update. */
+  const update = async <T>(work: () => Promise<T>): Promise<Answer<T>> =>
+    isAway ? { ended: 'away' } : { ended: 'answered', value: await work() };
   const starts: Pick<
     Starts,
-    'startCampaign' | 'signalCampaign' | 'startCancellation' | 'kickSettlement'
+    | 'startCampaign'
+    | 'signalCampaign'
+    | 'startCancellation'
+    | 'kickSettlement'
+    | 'releaseCampaign'
+    | 'retryCampaign'
   > = {
     startCampaign: (id, facts) => note('campaign', { ...id, ...facts }),
     signalCampaign: (id) => note('signal', id),
-    startCancellation: (id) => note('cancellation', id),
+    startCancellation: (id, by) => note('cancellation', by ? { ...id, by } : id),
+    releaseCampaign: (id, releasing) =>
+      update(async () => (await releaseByOperator(pool, id, releasing)) ?? null),
+    retryCampaign: (id, acting) =>
+      update(async () => {
+        const plan = (await findCampaign(pool, id))?.plan;
+        if (!plan) throw new Error('The campaign was never opened');
+        return openCampaign(pool, id, plan, acting);
+      }),
     kickSettlement: (tenant) => void note('settlement', tenant),
   };
   const write = (level: Line['level']) => (facts: Record<string, unknown>, message: string) => {
     lines.push({ level, message, facts });
   };
+  const tenants = options.tenants ?? new Map([['acme', options.settings ?? acme()]]);
+  const log = { info: write('info'), warn: write('warn'), error: write('error') };
   const gateway: Gateway = await startGateway(
     {
       inbox: createInbox(pool),
+      alarm: createAlarm({ pool, log }),
+      alertReceiver: () => options.receiver,
       starts,
-      tenants: new Map([['acme', options.settings ?? acme()]]),
-      operatorKeys: [{ name: 'ops', key: operatorKey, role: 'read' }],
+      tenants,
+      operatorKeys: [
+        { name: 'ops', key: operatorKey, role: 'read' },
+        { name: 'duty', key: dutyKey, role: 'operate' },
+        { name: 'chief', key: chiefKey, role: 'approve' },
+      ],
       operations: {
-        tenants: createTenants(pool),
-        campaigns: createCampaigns(pool),
+        tenants: createTenants({ pool, starts, log }),
+        campaigns: createCampaigns({ pool, starts, log }),
         customers: createCustomers(pool),
+        suppressions: createSuppressions({ pool, starts, log }),
       },
-      metrics: createMetrics(),
+      metrics: createMetrics({ pool, tenants, log }),
       ledgerMissing: () => ledgerMissing(pool),
       temporalMissing: async () => (isAway ? 'Temporal does not answer' : undefined),
-      log: { info: write('info'), warn: write('warn'), error: write('error') },
+      log,
     },
     { host: '127.0.0.1', port: 0 },
   );
@@ -119,6 +160,11 @@ export async function openDoors(
     hook: (body) => post(`/hooks/acme/${token}`, JSON.stringify(body)),
     read: (path) =>
       fetch(`${gateway.url}${path}`, { headers: { authorization: `Bearer ${operatorKey}` } }),
+    act: (path, body, key = dutyKey) =>
+      post(path, JSON.stringify(body), {
+        authorization: `Bearer ${key}`,
+        'content-type': 'application/json',
+      }),
     async close() {
       await gateway.stop();
       await pool.end();

@@ -19,6 +19,19 @@ it('goes on where it was, on the same port, after a restart', async () => {
   expect(await query(second.url, 'select answer from kept')).toEqual([{ answer: 42 }]);
 });
 
+it('keeps what was committed when it is killed in the middle of a statement', async () => {
+  const dataFolder = temporaryFolder();
+  const first = await startPostgres({ dataFolder });
+  await query(first.url, 'create table kept as select 42 as answer');
+  const busy = query(first.url, 'select pg_sleep(30)').catch((error: Error) => error.name);
+  await first.kill();
+
+  const second = await start(dataFolder);
+  expect(second.url).toBe(first.url);
+  expect(await query(second.url, 'select answer from kept')).toEqual([{ answer: 42 }]);
+  expect(await busy).toBe('Error');
+});
+
 it('refuses a second start on a busy folder in one sentence that names the owner', async () => {
   const dataFolder = temporaryFolder();
   const first = await start(dataFolder);

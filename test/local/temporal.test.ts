@@ -18,6 +18,17 @@ it('goes on where it was, with search attributes added since, after a restart', 
   expect(await statusOf(second.address, 'story-Phase')).toBe('RUNNING');
 });
 
+it('knows what was still to be done when it was killed', async () => {
+  const dataFolder = temporaryFolder();
+  const first = await start(dataFolder);
+  await startStory(first.address);
+  await first.kill();
+
+  const second = await start(dataFolder);
+  expect(second.address).toBe(first.address);
+  expect(await statusOf(second.address, 'story')).toBe('RUNNING');
+});
+
 it('shows its Web UI', async () => {
   const { uiUrl } = await start(temporaryFolder());
   expect((await fetch(uiUrl)).status).toBe(200);

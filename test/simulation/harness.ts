@@ -19,7 +19,9 @@ interface Run {
   abandoned: boolean;
   jobs: Job[];
   activations: number;
-  end: { result: unknown } | { failure: Failure | 'terminated' } | undefined;
+  /** Activities whose cancellation was asked for: what comes of them is heard by nobody. */
+  deaf: Set<number>;
+  end: { result: unknown } | { failure: Failure | 'terminated' | 'canceled' } | undefined;
 }
 
 /**
@@ -44,6 +46,7 @@ export function createHarness(
   const ended = new Map<string, Run>();
   let runs = 0;
   let activations = 0;
+  let updates = 0;
 
   async function start(
     type: string,
@@ -70,6 +73,7 @@ export function createHarness(
       ...{ id, type, runId, thread, parent, abandoned },
       jobs: [job],
       activations: 0,
+      deaf: new Set(),
       end: undefined,
     };
     running.set(id, run);
@@ -87,11 +91,9 @@ export function createHarness(
     }
     const { parent } = run;
     if (!parent || parent.run.end) return;
-    const result =
-      'result' in end
-        ? { completed: { result: defaultPayloadConverter.toPayload(end.result) } }
-        : { failed: { failure: childFailure(run, end.failure) } };
-    parent.run.jobs.push({ resolveChildWorkflowExecution: { seq: parent.seq, result } });
+    parent.run.jobs.push({
+      resolveChildWorkflowExecution: { seq: parent.seq, result: heardOf(run, end) },
+    });
   }
 
   async function obey(run: Run, command: Command): Promise<void> {
@@ -116,6 +118,19 @@ export function createHarness(
           ...(!known && { failure: { message: 'not found', applicationFailureInfo: {} } }),
         },
       });
+    } else if (command.requestCancelActivity) {
+      const seq = command.requestCancelActivity.seq ?? 0;
+      if (run.deaf.has(seq)) return;
+      run.deaf.add(seq);
+      run.jobs.push({ resolveActivity: { seq, result: { cancelled: { failure: canceled } } } });
+    } else if (command.cancelChildWorkflowExecution) {
+      const { childWorkflowSeq } = command.cancelChildWorkflowExecution;
+      const child = [...running.values()].find(
+        ({ parent }) => parent?.run === run && parent.seq === childWorkflowSeq,
+      );
+      child?.jobs.push({ cancelWorkflow: {} });
+    } else if (command.cancelWorkflowExecution) {
+      await close(run, { failure: 'canceled' });
     } else if (command.completeWorkflowExecution) {
       const { result } = command.completeWorkflowExecution;
       await close(run, {
@@ -165,10 +180,12 @@ export function createHarness(
     const seq = command.seq ?? 0;
     const name = command.activityType ?? '';
     const resolve = (result: coresdk.activity_result.IActivityResolution): void => {
-      if (!run.end) run.jobs.push({ resolveActivity: { seq, result } });
+      if (run.end || run.deaf.has(seq)) return;
+      run.deaf.add(seq);
+      run.jobs.push({ resolveActivity: { seq, result } });
     };
     const work = async (): Promise<void> => {
-      if (run.end) return;
+      if (run.end || run.deaf.has(seq)) return;
       const input: unknown = command.arguments?.[0]
         ? defaultPayloadConverter.fromPayload(command.arguments[0])
         : undefined;
@@ -220,6 +237,20 @@ export function createHarness(
       await start(type, id, [defaultPayloadConverter.toPayload(input)], undefined, true);
     },
     signal,
+    /** Asks a run something; its answer is of no interest, what it did is. */
+    update(id: string, name: string, input: unknown): void {
+      updates += 1;
+      const update = { id: `update-${updates}`, protocolInstanceId: `update-${updates}`, name };
+      const inputs = [defaultPayloadConverter.toPayload(input)];
+      const meta = { updateId: update.id, identity: 'an operator' };
+      running
+        .get(id)
+        ?.jobs.push({ doUpdate: { ...update, input: inputs, meta, runValidator: true } });
+    },
+    /** Temporal's own button. */
+    cancel(id: string): void {
+      running.get(id)?.jobs.push({ cancelWorkflow: {} });
+    },
     async terminate(id: string): Promise<void> {
       const run = running.get(id);
       if (run) await close(run, { failure: 'terminated' });
@@ -229,7 +260,7 @@ export function createHarness(
     endOf: (id: string) => ended.get(id)?.end,
     failures: () =>
       [...ended.values()].flatMap(({ id, end }) =>
-        end && 'failure' in end && end.failure !== 'terminated'
+        end && 'failure' in end && typeof end.failure !== 'string'
           ? [`${id}: ${messageOf(end.failure)}`]
           : [],
       ),
@@ -253,7 +284,7 @@ export function createHarness(
 /** Initialization first, then signals, then what was waited for: the order Temporal promises. */
 function orderOf(job: Job): number {
   if (job.initializeWorkflow) return 0;
-  return job.signalWorkflow ? 1 : 2;
+  return job.signalWorkflow || job.doUpdate || job.cancelWorkflow ? 1 : 2;
 }
 
 async function callByName(activities: Activities, name: string, input: unknown): Promise<unknown> {
@@ -272,6 +303,20 @@ function activityFailure(name: string, error: unknown): Failure {
       applicationFailureInfo: { type: type ?? 'Error', nonRetryable: true },
     },
   };
+}
+
+const canceled: Failure = { message: 'canceled', canceledFailureInfo: {} };
+
+/** What a parent hears of the end of its child. */
+function heardOf(
+  run: Run,
+  end: NonNullable<Run['end']>,
+): coresdk.child_workflow.IChildWorkflowResult {
+  if ('result' in end) {
+    return { completed: { result: defaultPayloadConverter.toPayload(end.result) } };
+  }
+  if (end.failure === 'canceled') return { cancelled: { failure: childFailure(run, canceled) } };
+  return { failed: { failure: childFailure(run, end.failure) } };
 }
 
 function childFailure(run: Run, cause: Failure | 'terminated'): Failure {

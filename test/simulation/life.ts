@@ -1,6 +1,6 @@
 import { instantsOf } from '../../src/domain/campaign.ts';
 import { workflowId } from '../../src/workflows/ids.ts';
-import { campaignChanged, kick } from '../../src/workflows/messages.ts';
+import { campaignChanged, kick, release, retry } from '../../src/workflows/messages.ts';
 import { createFakeLedger } from '../time/fake-ledger.ts';
 import type { CallFate } from '../time/fake-stages.ts';
 import { createHarness } from './harness.ts';
@@ -18,6 +18,12 @@ const relayEveryMs = 5 * minuteMs;
 const happenings = [
   'hold',
   'release',
+  'hold',
+  'release',
+  'retry',
+  'operator cancel',
+  'operator cancel by force',
+  'button',
   'reschedule',
   'repeat event 5',
   'event 4',
@@ -84,8 +90,10 @@ export async function liveCampaign(host: WorkflowHost, seed: number) {
 
   /** Tells settlement of debts, where there are any. */
   async function relay(): Promise<void> {
-    const { unknown, redemptions, open, halted } = await activities.debts({ tenant: id.tenant });
-    if (unknown.length + redemptions.length + open.length === 0 && !halted) return;
+    const debts = await activities.debts({ tenant: id.tenant });
+    const { unknown, redemptions, open, canceled, halted } = debts;
+    const count = unknown.length + redemptions.length + open.length + canceled.length;
+    if (count === 0 && !halted) return;
     const settlement = workflowId.settlement(id.tenant);
     if (!harness.signal(settlement, kick.name)) {
       await harness.start('settlement', settlement, { tenant: id.tenant });
@@ -99,9 +107,38 @@ export async function liveCampaign(host: WorkflowHost, seed: number) {
       case 'hold':
         campaign.held ??= 'a person';
         break;
-      case 'release':
-        campaign.held = undefined;
+      case 'release': {
+        const asked = {
+          by: 'duty',
+          reason: 'go on',
+          request: `r-${timeline.now()}`,
+          approves: true,
+        };
+        harness.signal(workflowId.campaign(id), campaignChanged.name);
+        if (harness.isRunning(workflowId.campaign(id))) {
+          harness.update(workflowId.campaign(id), release.name, asked);
+        } else {
+          campaign.held = undefined;
+        }
+        return;
+      }
+      case 'retry': {
+        if (campaign.fence) return;
+        const acting = { by: 'duty', reason: 'again', request: `r-${timeline.now()}` };
+        void harness
+          .start('campaign', workflowId.campaign(id), { ...id, retry: acting })
+          .then(() => harness.update(workflowId.campaign(id), retry.name, acting));
+        return;
+      }
+      case 'operator cancel':
+      case 'operator cancel by force':
+        // Refused after the last report, but by force: then nothing more is done.
+        if (ledger.cancel(id, timeline.now(), what.endsWith('force'))) return;
+        void harness.start('cancellation', workflowId.cancellation(id), { ...id, by: 'operator' });
         break;
+      case 'button':
+        harness.cancel(workflowId.campaign(id));
+        return;
       case 'reschedule':
         announce(upTo(10 * minuteMs));
         break;

@@ -5,7 +5,7 @@ import type { Activated } from '../../src/activities/house.ts';
 import { upkeepActivities } from '../../src/activities/upkeep.ts';
 import type { Plan } from '../../src/domain/campaign.ts';
 import type { Stage } from '../../src/domain/flow.ts';
-import type { RevocationReason } from '../../src/domain/words.ts';
+import type { CampaignId, RevocationReason } from '../../src/domain/words.ts';
 import { record } from '../../src/ledger/batches.ts';
 import { type Happening, type Member, readBatch } from '../../src/ledger/columns.ts';
 import { createTurns } from '../../src/limiter/turns.ts';
@@ -29,7 +29,7 @@ const silent = {
 export async function openBatch(
   ledger: TestLedger,
   rows: AudienceRow[],
-  given: { plan?: Partial<Plan>; deadlineInMs?: number } = {},
+  given: { plan?: Partial<Plan>; deadlineInMs?: number; id?: CampaignId } = {},
 ) {
   const { pool } = ledger;
   const far = createFarSides();
@@ -42,6 +42,7 @@ export async function openBatch(
       pool: own,
       turns: createTurns({ pool: own }),
       log: { info: () => {}, warn: () => {}, error: () => {} },
+      metrics: { turnCame: () => {}, effectEnded: () => {} },
       worlds: new Map([[id.tenant, far.world]]),
       tenants: new Map(),
       kickSettlement: () => {},
@@ -81,6 +82,8 @@ export async function openBatch(
   return {
     ...campaign,
     far,
+    /** For activities of other kinds. */
+    house: houseOf(pool),
     attempt,
     walk,
     /** The process dies in the middle of a call: the far side has acted, nothing is written down. */

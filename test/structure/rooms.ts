@@ -48,7 +48,11 @@ export const ROOMS: ReadonlyArray<Room> = [
     ['world'],
   ),
   // The mains wire the rooms together; the log and the metrics are handed to everybody else.
-  room('mains', /^src\/(gateway\/main|wiring|metrics|log|worker|start|cli\/.+)\.ts$/, 'anything'),
+  room(
+    'mains',
+    /^src\/(gateway\/main|wiring|served|metrics|log|worker|start|cli\/.+)\.ts$/,
+    'anything',
+  ),
   room(
     'gateway',
     /^src\/gateway\//,

@@ -1,18 +1,22 @@
 import type { Activities } from '../../src/activities/activities.ts';
+import type { Refusal } from '../../src/domain/act.ts';
 import type { Announcement } from '../../src/domain/campaign.ts';
 import { forwardKinds } from '../../src/domain/effect.ts';
 import type { CampaignId } from '../../src/domain/words.ts';
+import { endOf } from '../../src/ledger/campaigns.ts';
 import { openBooks } from './fake-books.ts';
 import {
   type CallFate,
   type Clock,
   claimAndWalk,
   isSelected,
+  isTold,
   type Outside,
   redeem,
   refusal,
   revoke,
   stages,
+  withdraw,
 } from './fake-stages.ts';
 import {
   type Audience,
@@ -25,6 +29,7 @@ import {
   membersOf,
   move,
   ordinary,
+  tell,
 } from './fake-state.ts';
 
 type Before = (activity: string, input: unknown) => void | Promise<void>;
@@ -64,7 +69,8 @@ export function createFakeLedger(options: {
     const campaign: FakeCampaign = {
       ...{ tenant: id.tenant, campaignId: id.campaignId, ref: campaigns.length + 1 },
       ...{ audience: { ...ordinary, ...audience }, asked: 0, phase: 'announced', announcedAt: 0 },
-      ...{ epoch: 0, pass: 0, instants: undefined, fence: undefined, fencedAt: undefined },
+      ...{ epoch: 0, pass: 0, instants: undefined },
+      ...{ fence: undefined, fencedAt: undefined, deletedAt: undefined },
       ...{ held: undefined, halted: false, collected: false, expiresAt: undefined },
       ...{ closedFor: undefined, summary: undefined, batches: [], effects: [] },
     };
@@ -87,7 +93,7 @@ export function createFakeLedger(options: {
 
   function announce(id: CampaignId, { announcedAt, instants }: Announcement): void {
     const campaign = ensure(id);
-    if (campaign.fence || announcedAt < campaign.announcedAt) return;
+    if (campaign.fence === 'deleted' || announcedAt < campaign.announcedAt) return;
     Object.assign(campaign, { announcedAt, instants });
   }
 
@@ -116,17 +122,17 @@ export function createFakeLedger(options: {
   }
 
   const activities: Activities = {
-    async openCampaign({ announcement, ...id }) {
+    async openCampaign({ announcement, retry, ...id }) {
       if (announcement) announce(id, announcement);
       const now = await clock.now();
       const campaign = campaignOf(ensure(id).ref);
-      const opening = openingOf(campaign, now);
+      const opening = openingOf(campaign, now, retry !== undefined);
       if (opening === 'fresh' || opening === 'reopened') {
-        campaign.phase = 'collecting';
+        campaign.phase = campaign.collected ? 'running' : 'collecting';
         campaign.epoch += 1;
         campaign.summary = undefined;
       }
-      if (opening === 'reopened') reopen(campaign);
+      if (opening === 'reopened' || opening === 'resumed') reopen(campaign);
       const { ref, instants, collected, audience } = campaign;
       const { stages: recipe, lanes } = audience;
       return { opening, ref, instants, stages: recipe, lanes, collected };
@@ -155,9 +161,51 @@ export function createFakeLedger(options: {
 
     async fenceDeleted(id) {
       const campaign = ensure(id);
-      fenceCampaign(campaign, await clock.now());
-      return { ref: campaign.ref };
+      fenceCampaign(campaign, await clock.now(), 'deleted');
+      return { ref: campaign.ref, fence: 'deleted' };
     },
+
+    async fenceOf(id) {
+      const { ref, fence } = ensure(id);
+      if (!fence) throw new Error('The campaign has no fence');
+      return { ref, fence };
+    },
+
+    async releaseCampaign(asked) {
+      const campaign = ensure(asked);
+      if (campaign.held === undefined) return { why: 'not_held' };
+      campaign.held = undefined;
+      return null;
+    },
+
+    async cancelCampaign({ force, ...id }) {
+      return cancel(ensure(id), await clock.now(), force) ?? null;
+    },
+
+    async batchesToWithdraw({ ref }) {
+      const campaign = campaignOf(ref);
+      const now = await clock.now();
+      if (now >= (campaign.instants?.lastReport ?? 0)) return [];
+      for (const effect of campaign.effects) {
+        if (effect.kind !== 'approve' || !effect.open || effect.aliveUntil > now) continue;
+        for (const member of effect.approved) tell(member, 'asked');
+        effect.open = false;
+      }
+      return campaign.batches
+        .filter(({ members }) => members.some(isTold))
+        .map(({ number }) => number);
+    },
+
+    async withdrawBatch({ ref, batch }) {
+      const campaign = campaignOf(ref);
+      return claimAndWalk(outside, campaign, batchOf(campaign, batch), ['deny'], withdraw);
+    },
+
+    // Suppressions are the ledger's own business, and tested there.
+    async spreadSuppressions() {
+      return 0;
+    },
+    async settleSuppressions() {},
 
     async lapse({ ref, reason }) {
       const campaign = campaignOf(ref);
@@ -171,6 +219,8 @@ export function createFakeLedger(options: {
 
     async closeCampaign({ ref, reason }) {
       const campaign = campaignOf(ref);
+      const { fence } = campaign;
+      if (fence && reason !== endOf[fence]) return summaryOf(campaign, reason);
       campaign.phase = 'closed';
       campaign.closedFor = campaign.instants?.deadline;
       campaign.summary = summaryOf(campaign, reason);
@@ -248,7 +298,12 @@ export function createFakeLedger(options: {
         redemptions,
         redemptionsWaitMs: null,
         open: openIds(tenant, now),
-        canceled: [],
+        canceled: campaigns
+          .filter((one) => one.tenant === tenant)
+          .flatMap(({ campaignId, fence, summary }) =>
+            fence && summary?.reason !== endOf[fence] ? [{ campaignId, by: fence }] : [],
+          ),
+        ...{ unspread: false, suppressions: [] },
         halted,
       };
     },
@@ -287,34 +342,50 @@ export function createFakeLedger(options: {
     announce,
     tenantOf,
     /** What the gateway does when event 4 comes. */
-    fence: (id: CampaignId, now: number): void => fenceCampaign(ensure(id), now),
+    fence: (id: CampaignId, now: number): void => fenceCampaign(ensure(id), now, 'deleted'),
+    /** What the gateway does when an operator cancels. */
+    cancel: (id: CampaignId, now: number, force: boolean) => cancel(ensure(id), now, force),
   };
 }
 
-function fenceCampaign(campaign: FakeCampaign, now: number): void {
-  campaign.fence = 'deleted';
+function fenceCampaign(campaign: FakeCampaign, now: number, fence: 'deleted' | 'operator'): void {
+  if (campaign.fence === 'deleted') return;
+  campaign.fence = fence;
   campaign.fencedAt ??= now;
+  if (fence === 'deleted') campaign.deletedAt = now;
+}
+
+function cancel(campaign: FakeCampaign, now: number, force: boolean): Refusal | undefined {
+  const { fence, instants } = campaign;
+  if (fence) return { why: fence === 'deleted' ? 'deleted' : 'canceled' };
+  const since = instants?.lastReport ?? Infinity;
+  if (now >= since && !force) return { why: 'told', since, customers: 0 };
+  fenceCampaign(campaign, now, 'operator');
+  return undefined;
 }
 
 /** How a run begins; the ledger decides, so that repeats do nothing. */
 function openingOf(
   campaign: FakeCampaign,
   now: number,
+  isRetry: boolean,
 ): 'fresh' | 'resumed' | 'reopened' | 'closed' | 'fenced' | 'unusable' | 'late' {
   const { fence, instants, phase, closedFor } = campaign;
   if (fence) return 'fenced';
   if (!instants) return 'unusable';
-  if (phase === 'closed' && instants.deadline <= (closedFor ?? -Infinity)) return 'closed';
+  const reopenable = isRetry || instants.deadline > (closedFor ?? -Infinity);
+  if (phase === 'closed' && !reopenable) return 'closed';
   if (instants.stop <= now) return 'late';
   if (phase === 'closed') return 'reopened';
   return phase === 'announced' ? 'fresh' : 'resumed';
 }
 
-/** What lapsed by the deadline goes on where it stopped. */
+/** What lapsed by the deadline, or by a failure, goes on where it stopped. */
 function reopen(campaign: FakeCampaign): void {
   for (const batch of campaign.batches) {
     for (const member of batch.members) {
-      if (member.facts.state !== 'lapsed' || member.reason !== 'deadline') continue;
+      const { reason = '' } = member;
+      if (member.facts.state !== 'lapsed' || !['deadline', 'failed'].includes(reason)) continue;
       move(member, member.rewarded ? 'reopened_rewarded' : 'reopened');
       batch.finished = false;
     }

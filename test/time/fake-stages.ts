@@ -117,6 +117,16 @@ function report(walk: Walk): Promise<Stop | undefined> {
   return perform(walk, { kind: 'approve', members: told, approved });
 }
 
+/** Tells false of whoever was told true, or may have been. */
+export function withdraw(walk: Walk): Promise<Stop | undefined> {
+  const told = customersOf(walk.batch.members).filter((members) => members.some(isTold));
+  return perform(walk, { kind: 'deny', members: told.flat() });
+}
+
+export function isTold({ facts }: FakeMember): boolean {
+  return facts.clearance === 'approved' || facts.clearance === 'unknown';
+}
+
 async function queueRedemptions({ batch }: Walk): Promise<undefined> {
   for (const member of batch.members) {
     const { state, clearance } = member.facts;
@@ -238,7 +248,7 @@ export function refusal(
   const { instants, fence, halted, held } = campaign;
   const limits = instants ?? { stop: 0, lastReport: 0 };
   const asked: [Standing, Exclude<Stop, 'superseded'>, boolean][] = [
-    ['deleted', 'fenced', fence !== undefined],
+    [fence ?? 'deleted', 'fenced', fence !== undefined],
     ['halted', 'halted', halted],
     ['held', 'held', held !== undefined],
     ['open', 'late', true],

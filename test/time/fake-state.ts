@@ -46,8 +46,10 @@ export interface FakeCampaign extends CampaignId {
   epoch: number;
   pass: number;
   instants: Instants | undefined;
-  fence: 'deleted' | undefined;
+  fence: 'deleted' | 'operator' | undefined;
   fencedAt: number | undefined;
+  /** When event 4 came, whoever had canceled it before. */
+  deletedAt: number | undefined;
   held: string | undefined;
   halted: boolean;
   collected: boolean;

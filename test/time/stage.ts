@@ -40,6 +40,18 @@ function bundleStories(): ReturnType<typeof bundleWorkflowCode> {
   return bundled;
 }
 
+/** The SDK waits five seconds for the server to come up; a busy machine may take longer. */
+async function startServer(attempt = 1): Promise<TestWorkflowEnvironment> {
+  try {
+    return await TestWorkflowEnvironment.createTimeSkipping({
+      server: { executable: { type: 'existing-path', path: inject('testServerPath') } },
+    });
+  } catch (error) {
+    if (attempt === 5 || !String(error).includes('did not start within')) throw error;
+    return startServer(attempt + 1);
+  }
+}
+
 /**
  * The time-skipping server of one test, with a worker over a fake ledger on its clock. Each test has
  * its own: the clock of a server on which a story has left a sleeper behind may stand still for the
@@ -47,9 +59,7 @@ function bundleStories(): ReturnType<typeof bundleWorkflowCode> {
  */
 export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
   const workflowBundle = await bundleStories();
-  const env = await TestWorkflowEnvironment.createTimeSkipping({
-    server: { executable: { type: 'existing-path', path: inject('testServerPath') } },
-  });
+  const env = await startServer();
   // As `start-dev --search-attribute` does it: 2 is a keyword, 6 an instant.
   await env.connection.operatorService.addSearchAttributes({
     namespace: env.namespace ?? 'default',
@@ -130,6 +140,13 @@ export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
     async cancel(id: CampaignId): Promise<void> {
       ledger.fence(id, await env.currentTimeMs());
       await start('cancellation', { id: workflowId.cancellation(id), args: [id] });
+    },
+
+    /** What the gateway does when an operator cancels. */
+    async cancelByOperator(id: CampaignId, force = false): Promise<void> {
+      ledger.cancel(id, await env.currentTimeMs(), force);
+      const args = [{ ...id, by: 'operator' }];
+      await start('cancellation', { id: workflowId.cancellation(id), args });
     },
 
     /** How long a run took, from its start to its end, in its own time. */

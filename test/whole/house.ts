@@ -7,10 +7,10 @@ import type { z } from 'zod';
 import { hasSearchAttributes } from '../../local/search-attributes.ts';
 import type { CampaignOptions } from '../../sandbox/campaign.ts';
 import { type Sandbox, startSandbox } from '../../sandbox/sandbox.ts';
-import { settingsOf, tenantFile } from '../../src/config/tenants.ts';
+import { type AlertSettings, settingsOf, tenantFile } from '../../src/config/tenants.ts';
 import * as shapes from '../../src/gateway/api/shapes.ts';
 import { startGateway } from '../../src/gateway/gateway.ts';
-import { type Addresses, searchAttributePairs, wire } from '../../src/wiring.ts';
+import { type Addresses, searchAttributePairs, type Wired, wire } from '../../src/wiring.ts';
 import { installRuntime, runWorker } from '../../src/worker.ts';
 import { workflowId } from '../../src/workflows/ids.ts';
 import { createDatabase } from '../database.ts';
@@ -35,6 +35,8 @@ export interface House {
   addresses: Addresses;
   file: unknown;
   lines: Line[];
+  /** The parts of the process, for what no door shows. */
+  wired: Wired;
   hookUrl(tenant: string): string;
   /** Makes a campaign at the sandbox, whose events will come to our door. Returns its id. */
   createCampaign(tenant: string, options: CampaignOptions): string;
@@ -52,7 +54,7 @@ export interface House {
  */
 export async function openHouse(
   tenancies: Tenancies,
-  { hasWorker = true }: { hasWorker?: boolean } = {},
+  { hasWorker = true, alerts }: { hasWorker?: boolean; alerts?: AlertSettings } = {},
 ): Promise<House> {
   const database = await createDatabase();
   const connection = await Connection.connect({ address: inject('temporalAddress') });
@@ -69,10 +71,15 @@ export async function openHouse(
     lines.push({ level, facts, message });
   };
   const log = { info: write('info'), warn: write('warn'), error: write('error') };
-  const config = { publicUrl: undefined, operatorKeys, tenants: settings };
+  const config = {
+    publicUrl: undefined,
+    operatorKeys,
+    tenants: settings,
+    ...(alerts && { alerts }),
+  };
   const wired = wire(config, addresses, log);
   const gateway = await startGateway(wired, { host: '127.0.0.1', port: 0 });
-  if (hasWorker) installRuntime();
+  if (hasWorker) wired.metrics.join(installRuntime(log));
   const worker = hasWorker ? await runWorker(wired) : undefined;
 
   const client = new Client({ connection, namespace });
@@ -83,7 +90,7 @@ export async function openHouse(
   };
   const hookUrl = (tenant: string) => `${gateway.url}/hooks/${tenant}/${token}`;
   return {
-    ...{ sandbox, pool: wired.pool, client, addresses, file, lines, hookUrl },
+    ...{ sandbox, wired, pool: wired.pool, client, addresses, file, lines, hookUrl },
     createCampaign: (tenant, options) =>
       sandbox.createCampaign(tenant, { hookUrl: hookUrl(tenant), ...options }),
     async read(tenant, campaignId) {

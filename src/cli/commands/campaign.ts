@@ -1,8 +1,10 @@
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import type { Environment } from '../../config/environment.ts';
 import type { Campaign } from '../../gateway/api/shapes.ts';
-import { createApi } from '../api.ts';
+import { type CampaignAct, createApi } from '../api.ts';
+import { limitUpTo } from '../limit.ts';
 import {
+  printActed,
   printFacts,
   printJson,
   printTable,
@@ -17,14 +19,14 @@ interface Options {
   limit: number;
 }
 
-/** `promoflow campaign list | show` */
+/** `promoflow campaign list | show | hold | release | cancel | retry` */
 export function addCampaign(program: Command, environment: Environment): void {
   const campaign = program.command('campaign').description('campaigns, as the ledger has them');
   campaign
     .command('list')
     .description('the latest campaigns of a tenant')
     .option('--tenant <name>', 'the tenant (default: the only one)')
-    .option('--limit <count>', 'how many', readLimit, 50)
+    .option('--limit <count>', 'how many', limitUpTo(1_000), 50)
     .option('--json', 'for machines')
     .action(async ({ tenant, limit, json }: Options) => {
       const api = createApi(environment);
@@ -54,11 +56,43 @@ export function addCampaign(program: Command, environment: Environment): void {
       if (json) printJson(shown);
       else print(shown);
     });
+  for (const [act, description] of acts) {
+    const command = campaign
+      .command(act)
+      .description(description)
+      .argument('<id>', 'the CampaignID')
+      .requiredOption('--reason <text>', 'why; kept in the audit')
+      .option('--tenant <name>', 'the tenant (default: the only one)')
+      .option('--json', 'for machines')
+      .action(async (id: string, { tenant, json, reason, force }: ActOptions) => {
+        const api = createApi(environment);
+        const body = { reason, ...(force && { force }) };
+        printActed(await api.actOnCampaign(await api.tenant(tenant), id, act, body), json);
+      });
+    if (act === 'cancel') {
+      command.option('--force', 'also when customers were told and cannot be told otherwise');
+    }
+  }
 }
+
+interface ActOptions extends Pick<Options, 'tenant' | 'json'> {
+  reason: string;
+  force?: boolean;
+}
+
+const acts: [CampaignAct, string][] = [
+  ['hold', 'gives and approves nothing more until it is released'],
+  ['release', "ends a hold; a guard's hold needs a key with the role approve"],
+  ['cancel', 'ends it: tells false while that counts, then takes everything back'],
+  ['retry', 'opens it again over what is not final'],
+];
 
 function noteOf(line: Pick<Campaign, 'fence' | 'held' | 'problem'>): string {
   const { fence, held, problem } = line;
-  return [fence ?? [], held === null ? [] : `held: ${held}`, problem ?? []].flat().join('; ');
+  const fenced = { deleted: 'deleted', operator: 'canceled' };
+  return [fence ? fenced[fence] : [], held === null ? [] : `held: ${held}`, problem ?? []]
+    .flat()
+    .join('; ');
 }
 
 function print(shown: Campaign): void {
@@ -67,6 +101,7 @@ function print(shown: Campaign): void {
     ['campaign', `${shown.campaignId} of ${shown.tenant}`],
     ['phase', `${shown.phase}, epoch ${shown.epoch}, pass ${shown.pass}`],
     ['note', noteOf(shown)],
+    ['held by', shown.heldBy ?? undefined],
     ['deadline', writeInstant(instants?.deadline ?? null)],
     ['stop', writeInstant(instants?.stop ?? null)],
     ['rewards end', writeInstant(shown.expiresAt)],
@@ -79,10 +114,4 @@ function print(shown: Campaign): void {
     ['redemptions', writeCounts(counts.redemptions)],
     ['ended', summary === null ? undefined : String(summary['reason'])],
   ]);
-}
-
-function readLimit(text: string): number {
-  const limit = Number(text);
-  if (Number.isInteger(limit) && limit >= 1 && limit <= 1_000) return limit;
-  throw new InvalidArgumentError('It is a whole number from 1 to 1000.');
 }

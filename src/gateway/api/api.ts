@@ -4,10 +4,12 @@ import { z } from 'zod';
 import type { TenantSettings } from '../../domain/tenant.ts';
 import type { createCampaigns, ShownCampaign } from '../../operations/campaigns.ts';
 import type { createCustomers } from '../../operations/customers.ts';
-import type { createTenants } from '../../operations/tenants.ts';
+import type { createSuppressions } from '../../operations/suppressions.ts';
+import type { createTenants, ShownTenant } from '../../operations/tenants.ts';
 import type { Log } from '../../world.ts';
 import { findOperator, type OperatorKey } from '../access.ts';
 import { problem, sendProblem } from '../problems.ts';
+import { acts } from './acts.ts';
 import * as shapes from './shapes.ts';
 
 export interface ApiDeps {
@@ -17,19 +19,16 @@ export interface ApiDeps {
     tenants: ReturnType<typeof createTenants>;
     campaigns: ReturnType<typeof createCampaigns>;
     customers: ReturnType<typeof createCustomers>;
+    suppressions: ReturnType<typeof createSuppressions>;
   };
   log: Log;
 }
-
-const tenantPath = z.object({ tenant: z.string() });
-const campaignPath = tenantPath.extend({ id: z.string() });
-const customerPath = tenantPath.extend({ customerId: z.string() });
 
 const refusals = { 400: problem, 401: problem, 404: problem };
 const tags = ['operators'];
 const security = [{ operator: [] }];
 
-/** The operator API's readings; every key of an operator may read. */
+/** The operator API: its readings, which every key may do, and the acts. */
 export async function api(app: FastifyInstance, deps: ApiDeps): Promise<void> {
   const { tenants, operations } = deps;
   const typed = app.withTypeProvider<ZodTypeProvider>();
@@ -64,9 +63,10 @@ export async function api(app: FastifyInstance, deps: ApiDeps): Promise<void> {
         response: { 200: shapes.status, ...refusals },
       },
     },
-    async ({ params: { tenant } }) => {
-      const standing = await operations.tenants.standing(tenant);
-      return { tenant, ...standing };
+    async ({ params: { tenant } }, reply) => {
+      const settings = tenants.get(tenant);
+      if (!settings) return sendProblem(reply, 404, 'There is no such tenant.');
+      return writeStatus(tenant, await operations.tenants.standing(settings));
     },
   );
 
@@ -75,7 +75,7 @@ export async function api(app: FastifyInstance, deps: ApiDeps): Promise<void> {
     {
       schema: {
         ...{ tags, security, summary: 'The latest campaigns', params: tenantPath },
-        querystring: z.object({ limit: z.coerce.number().int().min(1).max(1_000).default(50) }),
+        querystring: z.object({ limit: limitUpTo(1_000).default(50) }),
         response: { 200: shapes.campaigns, ...refusals },
       },
     },
@@ -114,6 +114,49 @@ export async function api(app: FastifyInstance, deps: ApiDeps): Promise<void> {
       assignments: await operations.customers.timeline({ tenant, customerId, campaignId }),
     }),
   );
+
+  typed.get(
+    '/:tenant/suppressions',
+    {
+      schema: {
+        ...{ tags, security, summary: 'Who must never get anything', params: tenantPath },
+        querystring: z.object({
+          limit: limitUpTo(10_000).default(1_000),
+          after: z.string().optional().describe('The last customer of the page before'),
+        }),
+        response: { 200: shapes.suppressions, ...refusals },
+      },
+    },
+    async ({ params, query }) => ({
+      suppressions: await operations.suppressions.list(params.tenant, query),
+    }),
+  );
+
+  typed.get(
+    '/:tenant/audit',
+    {
+      schema: {
+        ...{ tags, security, summary: 'What operators did, the latest first', params: tenantPath },
+        querystring: z.object({
+          limit: limitUpTo(1_000).default(50),
+          campaign: z.string().optional(),
+        }),
+        response: { 200: shapes.audit, ...refusals },
+      },
+    },
+    async ({ params, query: { limit, campaign: campaignId } }) => ({
+      acts: await operations.tenants.audit(params.tenant, { limit, campaignId }),
+    }),
+  );
+
+  // The prefix has been put in front of this room's paths already.
+  await app.register(acts, { ...deps, prefix: '' });
+}
+
+const { tenantPath, campaignPath, customerPath } = shapes;
+
+function limitUpTo(most: number) {
+  return z.coerce.number().int().min(1).max(most);
 }
 
 function refuse(reply: FastifyReply): FastifyReply {
@@ -130,6 +173,7 @@ function write({ campaign, counts }: ShownCampaign): shapes.Campaign {
     expiresAt: campaign.expiresAt ?? null,
     fence: campaign.fence ?? null,
     held: campaign.held?.reason ?? null,
+    heldBy: campaign.held ? (campaign.held.by ?? 'a guard') : null,
     plan: campaign.plan ? { ...campaign.plan } : null,
     counts: {
       customers: counts.audience,
@@ -140,5 +184,18 @@ function write({ campaign, counts }: ShownCampaign): shapes.Campaign {
       redemptions: counts.redemptions,
     },
     summary: campaign.summary ? { ...campaign.summary } : null,
+  };
+}
+
+function writeStatus(tenant: string, { campaigns, ...standing }: ShownTenant): shapes.Status {
+  return {
+    tenant,
+    ...standing,
+    campaigns: campaigns.map(({ campaignId, deadline, leftMs, ...forecast }) => ({
+      ...{ campaignId, deadline, leftMs },
+      callsLeft: forecast.callsLeft ?? null,
+      finishesAt: forecast.finishesAt ?? null,
+      lateByMs: forecast.lateByMs ?? null,
+    })),
   };
 }

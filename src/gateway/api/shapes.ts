@@ -1,10 +1,30 @@
 /** What the operator API answers, described once: the OpenAPI document is made of these. */
 import { z } from 'zod';
 import { clearances, redemptions, states } from '../../domain/assignment.ts';
+import { readId } from '../../wire/atoms.ts';
 
 const instant = z.number().describe('Epoch milliseconds');
 const count = z.number().int();
 const counts = z.record(z.string(), count);
+
+export const tenantPath = z.object({ tenant: z.string() });
+export const campaignPath = tenantPath.extend({ id: z.string() });
+export const customerPath = tenantPath.extend({ customerId: z.string() });
+
+const reason = z.string().trim().min(1).max(500).describe('Why; kept in the audit');
+export const reasoned = z.strictObject({ reason });
+
+const customerId = z
+  .string()
+  .refine((id) => readId(id) === id, 'is no id that Optimove could have sent');
+export const customers = z.strictObject({
+  customerIds: z.array(customerId).min(1).max(10_000),
+  reason,
+});
+
+/** What an act came to, in a sentence. */
+export const acted = z.object({ act: z.string(), note: z.string() });
+export type Acted = z.output<typeof acted>;
 
 export const tenants = z.object({ tenants: z.array(z.object({ tenant: z.string() })) });
 
@@ -18,7 +38,38 @@ export const status = z.object({
   webhooksDue: count,
   webhooksQuarantined: count,
   lastWebhooks: z.array(z.object({ type: z.number(), at: instant })),
+  holds: z.array(
+    z.object({
+      campaignId: z.string(),
+      reason: z.string(),
+      by: z.string().nullable().describe('The name of a key; null where a guard holds'),
+      since: instant,
+    }),
+  ),
+  campaigns: z
+    .array(
+      z.object({
+        campaignId: z.string(),
+        deadline: instant,
+        leftMs: z.number(),
+        callsLeft: count.nullable(),
+        finishesAt: instant.nullable().describe('By the forecast; null where nothing tells'),
+        lateByMs: z.number().nullable().describe('How much of that is after the stop'),
+      }),
+    )
+    .describe('Open ones, by deadline'),
+  limiter: z.array(
+    z.object({
+      bucket: z.string(),
+      requests: count,
+      perMs: count,
+      taken: count.describe('Of the requests, in the window that ends now'),
+      waiting: count.describe('Processes that wait for one'),
+      pausedSeconds: z.number(),
+    }),
+  ),
 });
+export type Status = z.output<typeof status>;
 
 const fence = z.enum(['deleted', 'operator']).nullable();
 const phase = z.enum(['announced', 'collecting', 'running', 'closed']);
@@ -49,6 +100,7 @@ export const campaign = z.object({
   expiresAt: instant.nullable(),
   fence,
   held: z.string().nullable(),
+  heldBy: z.string().nullable().describe('The name of a key, or a guard'),
   halted: z.boolean(),
   plan: z.record(z.string(), z.unknown()).nullable(),
   counts: z.object({
@@ -95,6 +147,23 @@ export const timelines = z.object({
           attempts: count.optional(),
         }),
       ),
+    }),
+  ),
+});
+
+export const suppressions = z.object({
+  suppressions: z.array(z.object({ customerId: z.string(), reason: z.string(), at: instant })),
+});
+
+export const audit = z.object({
+  acts: z.array(
+    z.object({
+      at: instant,
+      by: z.string().describe('The name of the operator key'),
+      act: z.string(),
+      campaignId: z.string().nullable(),
+      subject: z.string().nullable(),
+      reason: z.string().nullable(),
     }),
   ),
 });

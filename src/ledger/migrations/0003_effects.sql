@@ -130,6 +130,11 @@ begin
     return;
   end if;
   if v_token is distinct from p_token then verdict := 'superseded'; return; end if;
+  -- The guard of the reward total: who is told so sets the hold.
+  if p_kind = 'allocate'
+    and exists (select from reward_totals(p_campaign) r where r.total > r.ceiling) then
+    verdict := 'held'; return;
+  end if;
   if exists (select from change c
     where c.campaign = p_campaign and c.batch = p_batch and c.seq > p_change) then
     verdict := 'stale'; return;
