@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { Campaign } from './campaign.ts';
 import { localTime, wholeSecond } from './local-time.ts';
 import type { Tenant } from './tenant.ts';
-import { type Delivery, sendHook } from './webhooks.ts';
+import { type Delivery, isHeard, sendHook } from './webhooks.ts';
 
 export const sendingOptions = z.strictObject({
   /** How often the same hook is sent. */
@@ -68,9 +68,8 @@ export async function tell(
 
 /** From the first 200 on, the tenant knows that the campaign is gone. */
 function hearCancellation(campaign: Campaign, deliveries: Delivery[]): void {
-  for (const { status, answeredAtMs } of deliveries) {
-    if (status === undefined || status < 200 || status > 299 || answeredAtMs === undefined)
-      continue;
+  for (const { answeredAtMs } of deliveries.filter(isHeard)) {
+    if (answeredAtMs === undefined) continue;
     campaign.cancelHeardAtMs = Math.min(campaign.cancelHeardAtMs ?? answeredAtMs, answeredAtMs);
   }
 }

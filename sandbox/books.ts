@@ -18,6 +18,10 @@ export const DENIED = 2;
 export const SCREENED = 4;
 export const SCREENED_OUT = 8;
 export const UPLOADED = 16;
+/** The shop sent a claim of his; it was granted; Optimove was told of it. */
+export const CLAIMED = 32;
+export const GRANTED = 64;
+export const CONFIRMED = 128;
 
 export interface Books {
   assignments: Uint8Array;

@@ -25,7 +25,7 @@ export interface Answer {
 
 export interface Route {
   far: FarSide;
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT';
   /** Matched against the path below the far side, without regard to case. */
   path: RegExp;
   /** The name under which the books count the call and faults find it. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Books, HELD, has, openBooks, SCREENED_OUT } from './books.ts';
+import { type Books, HELD, has, openBooks, SCREENED, SCREENED_OUT } from './books.ts';
 import { wholeSecond } from './local-time.ts';
 import {
   holdsSeveralCodes,
@@ -9,6 +9,10 @@ import {
   type Population,
   populationOptions,
 } from './population.ts';
+import type { Tenant } from './tenant.ts';
+import type { ClaimBooks } from './triggered/claim-books.ts';
+import type { TriggeredOptions } from './triggered/options.ts';
+import { openTrigger, type Trigger } from './triggered/trigger.ts';
 import { createViolations, type Violations } from './violations.ts';
 
 export const campaignOptions = populationOptions.extend({
@@ -24,6 +28,10 @@ export const campaignOptions = populationOptions.extend({
   seed: z.int().nonnegative().optional(),
   /** Must a customer hold all codes to be approved, or is one enough? */
   approvalNeeds: z.enum(['all', 'any']).default('all'),
+  /** Does an approved customer hold the reward, or may he claim it? */
+  activation: z.enum(['immediate', 'claimed']).default('immediate'),
+  /** From the deadline to the execution, which opens the claims. */
+  executionDelayMinutes: z.number().nonnegative().default(30),
   /** How several codes are written in the audience (API §6.2 allows for both). */
   codesAs: z.enum(['comma', 'array']).default('comma'),
   /** The audience stays empty for so long after the campaign was made. */
@@ -49,6 +57,10 @@ export interface Campaign {
   cancelHeardAtMs: number | undefined;
   executedAtMs: number | undefined;
   lateReports: number;
+  /** Present in a triggered campaign. */
+  trigger: Trigger | undefined;
+  /** Opened by the first claim that the shop sends. */
+  claims: ClaimBooks | undefined;
   calls: Map<string, number>;
   violations: Violations;
 }
@@ -58,15 +70,19 @@ export function createCampaign(
   options: z.output<typeof campaignOptions>,
   identity: { id: number; number: number; seed: number; uniqueCodes: boolean },
   nowMs: number,
+  triggered?: TriggeredOptions,
 ): Campaign {
-  const population = layOutPopulation(options, options.seed ?? identity.seed);
+  const seed = options.seed ?? identity.seed;
+  const population = layOutPopulation(options, seed, triggered?.visitorShare);
+  const trigger = triggered === undefined ? undefined : openTrigger(triggered);
+  const slots = options.codes.length * (trigger?.most ?? 1);
   const fixed = options.clearanceRequiredBy;
   return {
     id: String(identity.id),
     number: identity.number,
     options,
     population,
-    books: openBooks(population.total, options.codes.length, identity.uniqueCodes),
+    books: openBooks(population.total, slots, identity.uniqueCodes),
     createdAtMs: nowMs,
     deadlineMs: fixed === undefined ? undefined : wholeSecond(Date.parse(fixed)),
     toldAtMs: 0,
@@ -74,6 +90,8 @@ export function createCampaign(
     cancelHeardAtMs: undefined,
     executedAtMs: undefined,
     lateReports: 0,
+    trigger,
+    claims: undefined,
     calls: new Map(),
     violations: createViolations(),
   };
@@ -82,13 +100,64 @@ export function createCampaign(
 /** How many codes this customer was targeted with; they are the first of the campaign's. */
 export function codesHeldBy(campaign: Campaign, index: number): number {
   const { codes } = campaign.options;
+  if (campaign.trigger !== undefined) return campaign.trigger.begun[index] ? codes.length : 0;
   if (codes.length === 0 || isWithoutCode(campaign.population, index)) return 0;
   return holdsSeveralCodes(campaign.population, index) ? codes.length : 1;
 }
 
-/** Where the books keep the assignment of this customer and code. */
-export function positionOf(campaign: Campaign, index: number, slot: number): number {
-  return slot * campaign.population.total + index;
+/** Where the books keep the assignment of this customer, code and instance. */
+export function positionOf(campaign: Campaign, index: number, slot: number, instance = 0): number {
+  const { population, options } = campaign;
+  return (instance * options.codes.length + slot) * population.total + index;
+}
+
+/** The customer of a position, and his code; the instance is what is left out. */
+export function placeAt(campaign: Campaign, position: number) {
+  const { total } = campaign.population;
+  return {
+    index: position % total,
+    slot: Math.floor(position / total) % Math.max(campaign.options.codes.length, 1),
+  };
+}
+
+/** How many instances this customer has; one, where nothing triggers them. */
+export function instancesOf(campaign: Campaign, index: number): number {
+  return Math.max(campaign.trigger?.begun[index] ?? 1, 1);
+}
+
+/**
+ * The first instance of this customer and code of which these facts are not written; the last where
+ * they are of all. Calls do not name an instance: the books only count that none gets too much.
+ */
+export function openPosition(
+  campaign: Campaign,
+  index: number,
+  slot: number,
+  facts: number,
+): number {
+  const begun = instancesOf(campaign, index);
+  let position = positionOf(campaign, index, slot);
+  for (let instance = 0; instance < begun; instance += 1) {
+    position = positionOf(campaign, index, slot, instance);
+    if (!has(campaign.books.assignments, position, facts)) break;
+  }
+  return position;
+}
+
+/** In how many instances this customer holds this code at the platform now. */
+export function heldOf(campaign: Campaign, index: number, slot: number): number {
+  let held = 0;
+  for (let instance = 0; instance < instancesOf(campaign, index); instance += 1) {
+    const position = positionOf(campaign, index, slot, instance);
+    if (has(campaign.books.assignments, position, HELD)) held += 1;
+  }
+  return held;
+}
+
+/** Did he pass the platform's screen? A tenant who never asks it has rules of his own. */
+export function isScreened(tenant: Tenant, campaign: Campaign, index: number): boolean {
+  if (has(campaign.books.customers, index, SCREENED_OUT)) return false;
+  return !tenant.calls.has('screenings') || has(campaign.books.customers, index, SCREENED);
 }
 
 /** The customer's index and the code's slot, -1 for what this campaign does not know. */
@@ -102,10 +171,11 @@ export function locate(campaign: Campaign, customerId: string, code: string) {
 /** May this customer be approved now: does he hold what he was targeted with? */
 export function mayBeApproved(campaign: Campaign, index: number): boolean {
   const slots = codesHeldBy(campaign, index);
-  if (slots === 0) return !has(campaign.books.customers, index, SCREENED_OUT);
+  const isFree = slots === 0 || campaign.options.activation === 'claimed';
+  if (isFree) return !has(campaign.books.customers, index, SCREENED_OUT);
   let held = 0;
   for (let slot = 0; slot < slots; slot += 1) {
-    if (has(campaign.books.assignments, positionOf(campaign, index, slot), HELD)) held += 1;
+    if (heldOf(campaign, index, slot) > 0) held += 1;
   }
   return campaign.options.approvalNeeds === 'any' ? held > 0 : held === slots;
 }

@@ -9,29 +9,22 @@
  * GET  /control/{t}/campaigns/{id}/verdict    counts, calls, violations (verdict.ts)
  * GET  /control/{t}/campaigns/{id}/customers/{customerId}
  * GET  /control/{t}/hooks                     every hook sent and its answer
- * GET  /control/{t}/traffic                   calls by kind, 429, 401, faults that struck, arrivals
+ * GET  /control/{t}/traffic                   calls by kind, 429, 401, faults that struck, arrivals, timeline
  * PUT  /control/{t}/faults                    {rules: [faultRule (faults.ts)], seed?}; [] ends them
  * PUT  /control/{t}/profile                   any of profileOptions (options.ts)
  * PUT  /control/{t}/latencies                 {optimove?, promotions?, data?, platform?} in ms
  * PUT  /control/{t}/key                       {broken: boolean}: 401 for every key
  * PUT  /control/{t}/promotions/{code}         {state?, audienceCap?, rewardBudgets?}
+ * Triggered campaigns and claims: see triggered/control.ts.
  */
 import { z } from 'zod';
 import { NotPlayable, sendingOptions } from './announcement.ts';
 import { campaignOptions } from './campaign.ts';
 import { type Director, deadlineOptions, executionOptions, faultsOptions } from './director.ts';
 import { latencyOptions, profileOptions, promotionChange } from './options.ts';
+import { at, type Order } from './order.ts';
 import type { AnswerControl } from './server.ts';
-
-interface Asked {
-  tenant: string;
-  /** The part of the path after the collection's name: campaign or code. */
-  id: string;
-  last: string;
-  body: unknown;
-}
-
-type Order = [method: string, path: RegExp, status: number, act: (asked: Asked) => unknown];
+import { triggerOrdersOf } from './triggered/control.ts';
 
 export function createControl(director: Director): AnswerControl {
   const orders = ordersOf(director);
@@ -57,6 +50,7 @@ export function createControl(director: Director): AnswerControl {
 function ordersOf(director: Director): Order[] {
   const campaign = '/control/([^/]+)/campaigns/([^/]+)';
   return [
+    ...triggerOrdersOf(director),
     [
       'POST',
       at('/control/([^/]+)/campaigns'),
@@ -134,8 +128,6 @@ function ordersOf(director: Director): Order[] {
     ],
   ];
 }
-
-const at = (path: string) => new RegExp(`^${path}$`);
 
 /** Only what was sent: the defaults of what was not sent must not overwrite the present state. */
 function changeOf<Schema extends z.ZodType<Record<string, unknown>>>(

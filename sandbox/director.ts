@@ -19,8 +19,9 @@ import { latencyOptions, profileOptions, promotionChange } from './options.ts';
 import { hash } from './population.ts';
 import { changePromotion } from './promotions/promotion.ts';
 import type { Tenant } from './tenant.ts';
+import { createTriggerOrders } from './triggered/director.ts';
 import { judgeCampaign, readCustomer } from './verdict.ts';
-import type { Delivery } from './webhooks.ts';
+import { type Delivery, isHeard } from './webhooks.ts';
 
 export const deadlineOptions = sendingOptions.extend({
   deadlineInSeconds: z.number().optional(),
@@ -50,6 +51,8 @@ export function createDirector(tenants: Map<string, Tenant>) {
   };
 
   return {
+    ...createTriggerOrders(tenantOf, campaignOf),
+
     /** Makes a campaign; nobody is told before `announce`. Returns its id. */
     createCampaign(name: string, options: CampaignOptions): string {
       return addCampaign(tenantOf(name), options).id;
@@ -71,10 +74,10 @@ export function createDirector(tenants: Map<string, Tenant>) {
       const before = campaign.deadlineMs ?? 0;
       campaign.deadlineMs = deadlineMs;
       const payload = eventFive(tenantOf(name), campaign);
-      // An earlier deadline binds nobody before he was told of it.
+      // An earlier deadline binds nobody who was not told of it.
       campaign.deadlineMs = Math.max(before, deadlineMs);
       const deliveries = await tell(tenantOf(name), campaign, 5, payload, sending);
-      campaign.deadlineMs = deadlineMs;
+      if (deliveries.some(isHeard)) campaign.deadlineMs = deadlineMs;
       return deliveries;
     },
 
@@ -144,9 +147,13 @@ export function createDirector(tenants: Map<string, Tenant>) {
     /** All hooks sent so far with the answers they got, in the order of sending. */
     hooks: (name: string) => tenantOf(name).deliveries,
 
-    /** The tenant's traffic as a whole; `arrivals` of the limited calls let in, epoch ms. */
+    /**
+     * The tenant's traffic as a whole: `arrivals` of the limited calls let in, epoch ms, and the
+     * `timeline` of all calls that were acted on.
+     */
     traffic(name: string) {
-      const { calls, http429, unauthorized, refusedKeys, arrivals, faults } = tenantOf(name);
+      const tenant = tenantOf(name);
+      const { calls, http429, unauthorized, refusedKeys, arrivals, timeline, faults } = tenant;
       return {
         calls: Object.fromEntries(calls),
         http429,
@@ -154,6 +161,7 @@ export function createDirector(tenants: Map<string, Tenant>) {
         refusedKeys,
         faults: faults.struck(),
         arrivals,
+        timeline,
       };
     },
   };

@@ -4,25 +4,28 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { type SandboxOptions, sandboxOptions } from './options.ts';
 import { startSandbox } from './sandbox.ts';
+import { addFireCommand } from './triggered/command.ts';
 
 const USUAL_PORT = 8090;
 
-const flags = new Command('sandbox')
+const program = new Command('sandbox')
   .description('Plays Optimove, Promotions, the data connection and the platform, with books.')
   .option('--port <number>', `port to listen on (${USUAL_PORT})`, Number)
   .option('--host <address>', 'address to listen on')
   .option('--config <file>', 'YAML or JSON file with the tenants to play')
-  .parse()
-  .opts<{ port?: number; host?: string; config?: string }>();
+  .action(async (flags: { port?: number; host?: string; config?: string }) => {
+    const told = flags.config === undefined ? {} : parse(await readFile(flags.config, 'utf8'));
+    const options = sandboxOptions.parse({ port: USUAL_PORT, ...told });
+    await run({
+      ...options,
+      port: flags.port ?? options.port,
+      host: flags.host ?? options.host,
+    });
+  });
+addFireCommand(program, (line) => console.log(line));
 
 try {
-  const told = flags.config === undefined ? {} : parse(await readFile(flags.config, 'utf8'));
-  const options = sandboxOptions.parse({ port: USUAL_PORT, ...told });
-  await run({
-    ...options,
-    port: flags.port ?? options.port,
-    host: flags.host ?? options.host,
-  });
+  await program.parseAsync();
 } catch (error) {
   console.error(`sandbox: ${inWords(error)}`);
   process.exitCode = 2;

@@ -120,6 +120,9 @@ const defaultPromotions: z.input<typeof promotionOptions>[] = [
 export const tenantOptions = z.strictObject({
   timeZone: z.string().refine(IANAZone.isValidZone, 'is no IANA time zone').default('UTC'),
   hookUrl: z.url().optional(),
+  /** Where checks go until a gate is registered; and where the shop claims. */
+  gateUrls: z.array(z.url()).default([]),
+  claimsUrl: z.url().optional(),
   optimove: z
     .strictObject({
       apiKey: z.string().default('sandbox-optimove-key'),

@@ -33,15 +33,22 @@ export interface Population {
   total: number;
   controls: number;
   duplicates: number;
+  /** The part that is known by a visitor's id only; triggered campaigns alone meet them. */
+  visitorShare: number;
 }
 
 /** Lays out who there is: the control group is spread evenly and has an exact size. */
-export function layOutPopulation(options: PopulationOptions, seed: number): Population {
+export function layOutPopulation(
+  options: PopulationOptions,
+  seed: number,
+  visitorShare = 0,
+): Population {
   const { customers, controlShare } = options;
   const controls =
     controlShare >= 1 ? 0 : Math.round((customers * controlShare) / (1 - controlShare));
   const total = customers + controls;
-  return { options, seed, total, controls, duplicates: Math.round(total * options.duplicateShare) };
+  const duplicates = Math.round(total * options.duplicateShare);
+  return { options, seed, total, controls, duplicates, visitorShare };
 }
 
 /** An even 32-bit hash of three numbers (the finaliser of murmur3, three rounds). */
@@ -65,8 +72,15 @@ const LEVEL = 6;
 const COUNTRY = 7;
 const DEPOSITS = 8;
 const UUID = 9;
+const VISITOR = 20;
 
-function falls(population: Population, purpose: number, index: number, part: number): boolean {
+/** Does this part of all fall on him? The same purpose always answers the same. */
+export function falls(
+  population: Population,
+  purpose: number,
+  index: number,
+  part: number,
+): boolean {
   return part > 0 && hash(population.seed, purpose, index) < part * 2 ** 32;
 }
 
@@ -94,6 +108,10 @@ export function isWithoutCode(population: Population, index: number): boolean {
   return falls(population, WITHOUT_CODE, index, population.options.withoutCodeShare);
 }
 
+export function isVisitor(population: Population, index: number): boolean {
+  return falls(population, VISITOR, index, population.visitorShare);
+}
+
 const COUNTRIES = ['MT', 'SE', 'FI', 'DE', 'CA'];
 
 /** A customer's attribute by its name at Optimove; undefined where there is none of that name. */
@@ -113,9 +131,11 @@ export function attributeOf(
   return undefined;
 }
 
-/** The customer's id as Optimove spells it: 10 characters, or 36 like a uuid. */
+/** The id as Optimove spells it: 10 characters (a visitor's begins with V), or 36 like a uuid. */
 export function idOf(population: Population, index: number): string {
-  if (population.options.ids === 'sequential') return `P-${String(index).padStart(8, '0')}`;
+  if (population.options.ids === 'sequential') {
+    return `${isVisitor(population, index) ? 'V' : 'P'}-${String(index).padStart(8, '0')}`;
+  }
   const first = hex(scramble(index, population.seed), 8);
   const second = hex(hash(population.seed, UUID, index), 8);
   const third = hex(hash(population.seed, UUID + 1, index), 8);
@@ -130,11 +150,15 @@ export function indexOf(population: Population, id: string): number {
       ? sequentialIndex(id)
       : unscramble(Number.parseInt(id.slice(0, 8), 16), population.seed);
   if (!(index >= 0 && index < population.total)) return -1;
-  return population.options.ids === 'sequential' || idOf(population, index) === id ? index : -1;
+  const isPlain = population.options.ids === 'sequential' && population.visitorShare === 0;
+  if (isPlain) return id.charCodeAt(0) === CUSTOMER_LETTER ? index : -1;
+  return idOf(population, index) === id ? index : -1;
 }
 
+const CUSTOMER_LETTER = 80;
+
 function sequentialIndex(id: string): number {
-  if (id.length < 10 || id.charCodeAt(0) !== 80 || id.charCodeAt(1) !== 45) return -1;
+  if (id.length < 10 || id.charCodeAt(1) !== 45) return -1;
   let index = 0;
   for (let at = 2; at < id.length; at += 1) {
     const digit = id.charCodeAt(at) - 48;

@@ -6,6 +6,7 @@ import {
   getExecutedCampaigns,
   getLastDataUpdate,
 } from './optimove/campaigns.ts';
+import { addWebhook, setGateway } from './optimove/gateway.ts';
 import { updateStatus } from './optimove/status.ts';
 import { allocate } from './platform/allocations.ts';
 import { lookUp, revoke } from './platform/revocations.ts';
@@ -23,6 +24,8 @@ export const routes: Route[] = [
   optimove('GET', '/actions/GetExecutedCampaignDetails', 'executed', getExecutedCampaigns),
   optimove('GET', '/general/GetLastDataUpdate', 'probe', getLastDataUpdate),
   optimove('POST', '/integrations/UpdateCustomerPromotionStatus', 'status', updateStatus),
+  optimove('PUT', '/triggered_conditional_execution_gateway', 'gateway', setGateway),
+  optimove('POST', '/conditional-execution/v2/triggered/webhooks/?', 'gateway', addWebhook),
   promotions('GET', '/promocodes', 'code', findPromocode),
   promotions('GET', '/promocodes/([^/]+)', 'promocode', getPromocode),
   promotions('GET', '/promotions/([^/]+)', 'promotion', getPromotion),

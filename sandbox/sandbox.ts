@@ -41,10 +41,12 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
       data: `${url}/${tenant}/data`,
       platform: `${url}/${tenant}/platform`,
     }),
-    close: () =>
-      new Promise((resolve) => {
+    async close() {
+      await director.abandonFire();
+      await new Promise<void>((resolve) => {
         server.close(() => resolve());
         server.closeAllConnections();
-      }),
+      });
+    },
   };
 }

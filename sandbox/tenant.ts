@@ -1,3 +1,4 @@
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { type Campaign, countCall } from './campaign.ts';
 import { createFaults, type Faults } from './faults.ts';
 import { createKeyTable, type KeyTable } from './key-table.ts';
@@ -21,6 +22,8 @@ export interface Tenant {
   /** Campaigns by their small number; 0 stays free. */
   numbered: (Campaign | undefined)[];
   promotions: Map<string, Promotion>;
+  /** What calls to the platform are signed with. */
+  signingKey: KeyObject;
   keys: Keys;
   idempotency: Map<string, string>;
   redemptions: { ids: KeyTable; contents: number[] };
@@ -31,6 +34,8 @@ export interface Tenant {
   calls: Map<string, number>;
   /** Arrivals of the limited calls that were let in, epoch ms: shows how well a limit is used. */
   arrivals: number[];
+  /** Every call that was acted on, in the order of arrival: shows how soon work goes on after a kill. */
+  timeline: { kind: string; arrivedAtMs: number }[];
   http429: number;
   /** Calls refused with 401, and when they came to Optimove or Promotions (epoch ms). */
   unauthorized: number;
@@ -38,6 +43,8 @@ export interface Tenant {
   /** Batches of the data connection that were begun and not completed: nobody can query them. */
   openUploads: Set<string>;
   deliveries: Delivery[];
+  /** Where checks go: what was told, until a gate is registered. */
+  gateUrls: string[];
   violations: Violations;
 }
 
@@ -54,6 +61,7 @@ export function createTenant(name: string, options: TenantOptions, seed: number)
     campaigns: new Map(),
     numbered: [undefined],
     promotions: new Map(options.catalog.map((each) => [each.code, createPromotion(each)])),
+    signingKey: createSecretKey(options.platform.secret.slice('whsec_'.length), 'base64'),
     keys: createKeys(),
     idempotency: new Map(),
     redemptions: { ids: createKeyTable(), contents: [] },
@@ -62,11 +70,13 @@ export function createTenant(name: string, options: TenantOptions, seed: number)
     faults: createFaults([], seed),
     calls: new Map(),
     arrivals: [],
+    timeline: [],
     http429: 0,
     unauthorized: 0,
     refusedKeys: [],
     openUploads: new Set(),
     deliveries: [],
+    gateUrls: options.gateUrls,
     violations: createViolations(),
   };
 }

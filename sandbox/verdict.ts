@@ -1,7 +1,14 @@
 import * as book from './books.ts';
-import { type Campaign, codesHeldBy, mayBeApproved, positionOf } from './campaign.ts';
+import { type Campaign, codesHeldBy, mayBeApproved, placeAt, positionOf } from './campaign.ts';
 import { indexOf, isControl } from './population.ts';
 import type { Tenant } from './tenant.ts';
+import type { ClaimMeasures } from './triggered/claim-books.ts';
+import {
+  judgeTrigger,
+  readClaimBooks,
+  readInstances,
+  type TriggerVerdict,
+} from './triggered/verdict.ts';
 
 /** What the other side says of a campaign. */
 export interface Verdict {
@@ -39,16 +46,25 @@ export interface Verdict {
   /** 429 by the tenant's limiter; injected ones are counted among the faults. */
   http429: number;
   unauthorized: number;
+  /** Of a triggered campaign; what its gate and event 11 brought. */
+  triggered: TriggerVerdict | undefined;
+  claims: ClaimMeasures | undefined;
   violationCount: number;
   violations: string[];
 }
 
-/** Counts the books of one campaign: one walk over its bytes. */
+/**
+ * Counts the books of one campaign: one walk over its bytes. The audience of a triggered one is who
+ * met the trigger so far.
+ */
 export function judgeCampaign(tenant: Tenant, campaign: Campaign): Verdict {
-  const violations = [...campaign.violations.list(), ...tenant.violations.list()];
+  const { trigger } = campaign;
+  const judged = trigger && judgeTrigger(campaign, trigger, Date.now());
+  const left = judged?.violations ?? [];
+  const violations = [...campaign.violations.list(), ...tenant.violations.list(), ...left];
   return {
     campaignId: campaign.id,
-    audience: campaign.options.customers,
+    audience: trigger?.customers ?? campaign.options.customers,
     controls: campaign.population.controls,
     ...countCustomers(campaign),
     ...countAssignments(tenant, campaign),
@@ -61,7 +77,9 @@ export function judgeCampaign(tenant: Tenant, campaign: Campaign): Verdict {
     tenantCalls: Object.fromEntries(tenant.calls),
     http429: tenant.http429,
     unauthorized: tenant.unauthorized,
-    violationCount: campaign.violations.count() + tenant.violations.count(),
+    triggered: judged?.verdict,
+    claims: campaign.claims && readClaimBooks(campaign),
+    violationCount: campaign.violations.count() + tenant.violations.count() + left.length,
     violations,
   };
 }
@@ -93,8 +111,10 @@ function countAssignments(tenant: Tenant, campaign: Campaign) {
     revoked: 0,
     redeemed: 0,
   };
-  const { assignments, tiers, customers } = campaign.books;
+  const { tiers, customers } = campaign.books;
   const { total } = campaign.population;
+  const written = total * campaign.options.codes.length * (campaign.trigger?.highest ?? 1);
+  const assignments = campaign.books.assignments.subarray(0, written);
   const spent = new Map<string, number>();
   const held = new Map<string, number>();
   for (let position = 0; position < assignments.length; position += 1) {
@@ -109,7 +129,7 @@ function countAssignments(tenant: Tenant, campaign: Campaign) {
       counts.allocated += 1;
       if (!book.has(customers, position % total, book.APPROVED)) counts.allocatedNotApproved += 1;
     }
-    const code = campaign.options.codes[Math.floor(position / total)] ?? '';
+    const code = campaign.options.codes[placeAt(campaign, position).slot] ?? '';
     const tier = tenant.promotions.get(code)?.tiers[(tiers[position] ?? 0) - 1];
     for (const { rewardTypeId, value } of tier?.rewards ?? []) {
       if (facts & book.REWARDED) spent.set(rewardTypeId, (spent.get(rewardTypeId) ?? 0) + value);
@@ -154,6 +174,10 @@ export function readCustomer(tenant: Tenant, campaign: Campaign, customerId: str
     approved: is(book.APPROVED),
     denied: is(book.DENIED),
     uploaded: is(book.UPLOADED),
+    claimed: is(book.CLAIMED),
+    granted: is(book.GRANTED),
+    confirmed: is(book.CONFIRMED),
+    instances: campaign.trigger && readInstances(campaign, campaign.trigger, index),
     codes,
   };
 }

@@ -20,6 +20,17 @@ export type Rule =
   | 'control group'
   | 'not targeted'
   | 'screened out'
+  | 'answered late'
+  | 'wrong user'
+  | 'two answers'
+  | 'allowed but not held'
+  | 'left allocated'
+  | 'taken back though allowed'
+  | 'visitor'
+  | 'given before the claim'
+  | 'granted but not held'
+  | 'granted without right'
+  | 'two grants'
   | 'key reused'
   | 'idempotency key reused';
 

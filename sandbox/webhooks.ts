@@ -15,6 +15,11 @@ export interface Delivery {
   error: string | undefined;
 }
 
+/** Any 2xx says that the receiver took it (API §5.5). */
+export function isHeard({ status }: Delivery): boolean {
+  return status !== undefined && status >= 200 && status <= 299;
+}
+
 export interface Hook {
   url: string;
   campaignId: string;

@@ -13,7 +13,8 @@ const DUPLICATE = 101;
 export function getProcessedCustomers(call: Call): Answer {
   const campaign = campaignAsked(call);
   const lags = call.arrivedAtMs < campaign.createdAtMs + campaign.options.audienceLagMs;
-  if (lags || campaign.canceledAtMs !== undefined) return answer(200, []);
+  const isEmpty = campaign.canceledAtMs !== undefined || campaign.trigger !== undefined;
+  if (lags || isEmpty) return answer(200, []);
   const attributes = queryOf(call, 'CustomerAttributes')?.split(';');
   return answer(
     200,
@@ -26,7 +27,9 @@ export function getCanceledCustomers(call: Call): Answer {
   const campaign = campaignAsked(call);
   const { canceledAtMs } = campaign;
   const lastsMs = campaign.options.canceledListSeconds * 1000;
-  if (canceledAtMs === undefined || call.arrivedAtMs > canceledAtMs + lastsMs) {
+  const isThere = canceledAtMs !== undefined && call.arrivedAtMs <= canceledAtMs + lastsMs;
+  // A triggered campaign never had a list of customers.
+  if (!isThere || campaign.trigger !== undefined) {
     return answer(200, []);
   }
   const rows = page(campaign, call, (row) => {

@@ -1,7 +1,14 @@
 import { z } from 'zod';
-import { APPROVED, clear, DENIED, has, mark, REWARDED } from '../books.ts';
+import { APPROVED, CLAIMED, CONFIRMED, clear, DENIED, has, mark, REWARDED } from '../books.ts';
 import { type Answer, answer, type Call, Refusal, readBody } from '../call.ts';
-import { type Campaign, codesHeldBy, isClosed, mayBeApproved, positionOf } from '../campaign.ts';
+import {
+  type Campaign,
+  codesHeldBy,
+  heldOf,
+  isClosed,
+  mayBeApproved,
+  positionOf,
+} from '../campaign.ts';
 import { indexOf, isControl } from '../population.ts';
 import { spend } from '../promotions/promotion.ts';
 import { campaignOf, type Tenant } from '../tenant.ts';
@@ -25,23 +32,43 @@ export function updateStatus(call: Call): Answer {
   if (call.tenant.profile.unknownIds === 'fail') refuseUnknown(campaign, PromosUpdated);
 
   const isLate = campaign.deadlineMs !== undefined && call.arrivedAtMs >= campaign.deadlineMs;
-  if (isLate) {
-    campaign.lateReports += PromosUpdated.length;
-    const { CustomerID } = PromosUpdated[0] ?? { CustomerID: '-' };
+  const rest = PromosUpdated.filter((row) => !confirms(call.tenant, campaign, row));
+  const [first] = rest;
+  if (isLate && first !== undefined) {
+    campaign.lateReports += rest.length;
     const late = call.arrivedAtMs - (campaign.deadlineMs ?? 0);
-    const detail = `${PromosUpdated.length} customers, ${late} ms late`;
-    campaign.violations.add('report after deadline', campaign.id, CustomerID, detail);
+    const detail = `${rest.length} customers, ${late} ms late`;
+    campaign.violations.add('report after deadline', campaign.id, first.CustomerID, detail);
     if (call.tenant.profile.lateReports === 'ignored') return { status: 200 };
   }
-  for (const { CustomerID, Status } of PromosUpdated) {
+  for (const { CustomerID, Status } of rest) {
     record(call, campaign, CustomerID, Status);
   }
   return { status: 200 };
 }
 
+type Row = z.output<typeof reportBody>['PromosUpdated'][number];
+
+/**
+ * Does this row close the loop of a claim (guide "Advanced Activation Flow", step 5)? Such a report
+ * follows the delivery of the reward, whenever that was, and no deadline binds it. The shop may
+ * hear of its reward later than Optimove: a claim that is on its way counts.
+ */
+function confirms(tenant: Tenant, campaign: Campaign, { CustomerID, Status }: Row): boolean {
+  if (!Status || campaign.claims === undefined) return false;
+  const index = indexOf(campaign.population, CustomerID);
+  if (index < 0 || !has(campaign.books.customers, index, CLAIMED)) return false;
+  const isHeld = campaign.options.codes.some((_, slot) => heldOf(campaign, index, slot) > 0);
+  if (!isHeld || has(campaign.books.customers, index, CONFIRMED)) return isHeld;
+  mark(campaign.books.customers, index, CONFIRMED);
+  if (!tenant.profile.validationConsumes) spendOnApproval(tenant, campaign, index);
+  return true;
+}
+
 function record(call: Call, campaign: Campaign, customerId: string, status: boolean): void {
   const index = indexOf(campaign.population, customerId);
-  if (index < 0) {
+  const isTargeted = index >= 0 && (campaign.trigger?.begun[index] ?? 1) > 0;
+  if (!isTargeted) {
     campaign.violations.add('not targeted', campaign.id, customerId, 'reported');
     return;
   }
@@ -73,10 +100,15 @@ function judge(
   }
 }
 
-/** Where validation is only a question, an approval is what spends the budget. */
-function spendOnApproval(tenant: Tenant, campaign: Campaign, index: number): void {
+/** Where validation is only a question, an approval (or the gate's yes) spends the budget. */
+export function spendOnApproval(
+  tenant: Tenant,
+  campaign: Campaign,
+  index: number,
+  instance = 0,
+): void {
   for (let slot = 0; slot < codesHeldBy(campaign, index); slot += 1) {
-    const position = positionOf(campaign, index, slot);
+    const position = positionOf(campaign, index, slot, instance);
     const promotion = tenant.promotions.get(campaign.options.codes[slot] ?? '');
     const tier = promotion?.tiers[(campaign.books.tiers[position] ?? 0) - 1];
     if (promotion && tier && has(campaign.books.assignments, position, REWARDED)) {

@@ -1,9 +1,27 @@
 import { z } from 'zod';
-import { DECLINED as BOOK_DECLINED, GIVEN, HELD, has, mark, SCREENED_OUT } from '../books.ts';
+import {
+  DECLINED as BOOK_DECLINED,
+  CLAIMED,
+  GIVEN,
+  HELD,
+  has,
+  mark,
+  REWARDED,
+  SCREENED_OUT,
+} from '../books.ts';
 import { type Answer, answer, type Call, readBody, refuse } from '../call.ts';
-import { type Campaign, codesHeldBy, isClosed, locate, positionOf } from '../campaign.ts';
+import {
+  type Campaign,
+  codesHeldBy,
+  instancesOf,
+  isClosed,
+  locate,
+  openPosition,
+  placeAt,
+  positionOf,
+} from '../campaign.ts';
 import { hashText } from '../key-table.ts';
-import { isControl, isDeclined } from '../population.ts';
+import { isControl, isDeclined, isVisitor } from '../population.ts';
 import { excess, spend } from '../promotions/promotion.ts';
 import { campaignOf } from '../tenant.ts';
 import { checkIdempotency } from './idempotency.ts';
@@ -72,8 +90,10 @@ function allocateOne(
     return result(each.key, state, entry);
   }
   const state = keys.state(known);
-  const isSame = keys.campaign(known) === place.campaign && keys.position(known) === place.position;
-  if (state !== BARRED && !isSame) {
+  if (
+    state !== BARRED &&
+    !isSamePlace(campaign, place, keys.campaign(known), keys.position(known))
+  ) {
     const detail = `${each.key} came with another assignment`;
     call.tenant.violations.add('key reused', campaignId, each.customerId, detail);
   }
@@ -92,12 +112,35 @@ function placeOf(campaign: Campaign | undefined, campaignId: string, each: Alloc
   if (campaign !== undefined) {
     const { index, slot } = locate(campaign, each.customerId, each.promoCode);
     if (index >= 0 && slot >= 0) {
-      const position = positionOf(campaign, index, slot);
+      const position = positionToGive(campaign, index, slot);
       return { index, slot, campaign: campaign.number, position };
     }
   }
   const [position] = hashText(`${campaignId}|${each.customerId}|${each.promoCode}`);
   return { index: -1, slot: -1, campaign: 0, position };
+}
+
+/** The latest instance that was validated and not given yet: an earlier one may have lapsed. */
+function positionToGive(campaign: Campaign, index: number, slot: number): number {
+  const { assignments } = campaign.books;
+  for (let instance = instancesOf(campaign, index) - 1; instance >= 0; instance -= 1) {
+    const position = positionOf(campaign, index, slot, instance);
+    if (has(assignments, position, REWARDED) && !has(assignments, position, GIVEN)) return position;
+  }
+  return openPosition(campaign, index, slot, GIVEN);
+}
+
+/** Is it the same customer and code? A key keeps its instance to itself. */
+function isSamePlace(
+  campaign: Campaign | undefined,
+  place: Place,
+  number: number,
+  position: number,
+): boolean {
+  if (number !== place.campaign) return false;
+  if (campaign === undefined || place.index < 0) return position === place.position;
+  const known = placeAt(campaign, position);
+  return known.index === place.index && known.slot === place.slot;
 }
 
 function declines(campaign: Campaign | undefined, index: number): boolean {
@@ -131,6 +174,13 @@ function enterBooks(
   }
   if (has(books.customers, index, SCREENED_OUT)) {
     violations.add('screened out', id, customerId, `allocated ${promoCode}`);
+  }
+  if (isVisitor(campaign.population, index) && !campaign.trigger?.options.visitorsAllowed) {
+    violations.add('visitor', id, customerId, `allocated ${promoCode}`);
+  }
+  const isClaimed = has(books.customers, index, CLAIMED);
+  if (campaign.options.activation === 'claimed' && !isClaimed) {
+    violations.add('given before the claim', id, customerId, `allocated ${promoCode}`);
   }
   if (!isGiven) {
     mark(books.assignments, position, BOOK_DECLINED);

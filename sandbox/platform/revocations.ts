@@ -1,9 +1,11 @@
 import { z } from 'zod';
 import { REVOKED as BOOK_REVOKED, clear, HELD, has, mark } from '../books.ts';
 import { type Answer, answer, type Call, readBody } from '../call.ts';
+import { type Campaign, placeAt } from '../campaign.ts';
 import { indexOf } from '../population.ts';
 import { spend } from '../promotions/promotion.ts';
 import { campaignOf, type Tenant } from '../tenant.ts';
+import { judgeTakeBack } from '../triggered/remains.ts';
 import { inAnyOrder, limitItems } from './allocations.ts';
 import { checkIdempotency } from './idempotency.ts';
 import { ALLOCATED, BARRED, DECLINED, REVOKED, UNKNOWN } from './keys.ts';
@@ -20,13 +22,13 @@ const lookupsBody = z.object({ keys: z.array(z.string()) });
 /** POST /revocations: takes back, also what it never heard of, which it bars by that. */
 export function revoke(call: Call): Answer {
   verifySignature(call);
-  const { campaignId, revocations } = readBody(call, revocationsBody);
+  const { campaignId, reason, revocations } = readBody(call, revocationsBody);
   limitItems(call, revocations.length);
   checkIdempotency(call, String(campaignId));
   campaignOf(call.tenant, campaignId, call.kind);
   const results = revocations.map(({ key, customerId }) => {
     judgeKey(call.tenant, key, String(campaignId), customerId);
-    return { key, status: revokeOne(call.tenant, key) };
+    return { key, status: revokeOne(call, key, reason) };
   });
   return answer(200, { results: inAnyOrder(call, results) });
 }
@@ -41,24 +43,27 @@ function judgeKey(tenant: Tenant, key: string, campaignId: string, customerId: s
   campaign.violations.add('key reused', campaignId, customerId, `${key} revoked for another`);
 }
 
-function revokeOne(tenant: Tenant, key: string): 'revoked' | 'unknown' {
-  const { keys } = tenant;
+function revokeOne(call: Call, key: string, reason: string): 'revoked' | 'unknown' {
+  const { keys, numbered } = call.tenant;
   const entry = keys.find(key);
   if (entry < 0) {
     keys.add(key, BARRED, 0, 0);
     return 'unknown';
   }
   if (keys.state(entry) === BARRED) return 'unknown';
-  if (keys.state(entry) === ALLOCATED) takeBack(tenant, keys.campaign(entry), keys.position(entry));
+  const campaign = numbered[keys.campaign(entry)];
+  if (keys.state(entry) === ALLOCATED && campaign !== undefined) {
+    const position = keys.position(entry);
+    takeBack(call.tenant, campaign, position);
+    judgeTakeBack(campaign, position, reason, call.arrivedAtMs);
+  }
   keys.setState(entry, REVOKED);
   return 'revoked';
 }
 
-function takeBack(tenant: Tenant, campaignNumber: number, position: number): void {
-  const campaign = tenant.numbered[campaignNumber];
-  if (campaign === undefined) return;
+function takeBack(tenant: Tenant, campaign: Campaign, position: number): void {
   const { assignments, tiers } = campaign.books;
-  const slot = Math.floor(position / campaign.population.total);
+  const { slot } = placeAt(campaign, position);
   const promotion = tenant.promotions.get(campaign.options.codes[slot] ?? '');
   const tier = promotion?.tiers[(tiers[position] ?? 0) - 1];
   if (promotion && tier && has(assignments, position, HELD)) spend(promotion.held, tier, -1);

@@ -6,7 +6,8 @@ const TOLERANCE_SECONDS = 300;
 /**
  * Refuses with 401 what is not signed as Standard Webhooks asks: HMAC-SHA256 over
  * `id.timestamp.body`. Node's own HMAC, because the reference library's is written in JavaScript
- * and takes 30 ms for a body of 10,000 allocations.
+ * and takes 30 ms for a body of 10,000 allocations; with a key that was made once, because making it
+ * costs four times the rest of a small call.
  */
 export function verifySignature(call: Call): void {
   const id = header(call, 'webhook-id');
@@ -17,8 +18,7 @@ export function verifySignature(call: Call): void {
   if (Math.abs(ageSeconds) > TOLERANCE_SECONDS)
     refuseUnsigned(call, 'webhook-timestamp is too old');
 
-  const secret = Buffer.from(call.tenant.options.platform.secret.slice('whsec_'.length), 'base64');
-  const expected = createHmac('sha256', secret)
+  const expected = createHmac('sha256', call.tenant.signingKey)
     .update(`${id}.${timestamp}.`)
     .update(call.body)
     .digest();

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { APPROVED, ASKED, has, REWARDED } from '../books.ts';
 import { type Answer, answer, type Call, readBody, refuse } from '../call.ts';
-import { type Campaign, positionOf } from '../campaign.ts';
+import { type Campaign, instancesOf, positionOf } from '../campaign.ts';
 import { idOf, indexOf } from '../population.ts';
 import { campaignOf } from '../tenant.ts';
 import { type Promotion, uniqueCode } from './promotion.ts';
@@ -25,7 +25,9 @@ export function readAssignments(call: Call): Answer {
     return refuse(404, 'Not Found', `unknown occurrence ${asked.occurrenceId}`);
   }
   const { awards, rejectedAwards } = call.tenant.profile;
-  if (awards === 'execution' && campaign.executedAtMs === undefined) {
+  // A triggered campaign is executed customer by customer.
+  const isExecuted = campaign.executedAtMs !== undefined || campaign.trigger !== undefined;
+  if (awards === 'execution' && !isExecuted) {
     return answer(200, { items: [], total: 0 });
   }
   const shown = rejectedAwards ? ASKED : REWARDED;
@@ -35,11 +37,14 @@ export function readAssignments(call: Call): Answer {
     const promotion = call.tenant.promotions.get(code);
     if (promotion === undefined || !isAsked(promotion, asked)) continue;
     for (const index of indexesOf(campaign, asked.customerIds)) {
-      if (!has(campaign.books.assignments, positionOf(campaign, index, slot), shown)) continue;
       if (awards === 'execution' && !has(campaign.books.customers, index, APPROVED)) continue;
-      const isOnPage = total >= asked.skip && total < asked.skip + asked.take;
-      if (isOnPage) items.push(award(campaign, promotion, index, slot));
-      total += 1;
+      for (let instance = 0; instance < instancesOf(campaign, index); instance += 1) {
+        const position = positionOf(campaign, index, slot, instance);
+        if (!has(campaign.books.assignments, position, shown)) continue;
+        const isOnPage = total >= asked.skip && total < asked.skip + asked.take;
+        if (isOnPage) items.push(award(campaign, promotion, index, position));
+        total += 1;
+      }
     }
   }
   return answer(200, { items, total });
@@ -62,8 +67,7 @@ function* indexesOf(campaign: Campaign, customerIds: string[] | undefined): Gene
   }
 }
 
-function award(campaign: Campaign, promotion: Promotion, index: number, slot: number) {
-  const position = positionOf(campaign, index, slot);
+function award(campaign: Campaign, promotion: Promotion, index: number, position: number) {
   const isRewarded = has(campaign.books.assignments, position, REWARDED);
   const tier = promotion.tiers[(campaign.books.tiers[position] ?? 0) - 1];
   const number = campaign.books.uniqueCodes?.[position] ?? 0;
@@ -73,7 +77,7 @@ function award(campaign: Campaign, promotion: Promotion, index: number, slot: nu
     promocodeId: promotion.promocodeId,
     promotionId: promotion.promotionId,
     occurrenceId: campaign.id,
-    seriesId: null,
+    seriesId: campaign.trigger?.options.seriesId ?? null,
     rewards: (isRewarded ? (tier?.rewards ?? []) : []).map(({ rewardTypeId, category, value }) => ({
       rewardTypeId,
       rewardType: category,

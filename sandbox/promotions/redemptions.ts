@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { APPROVED, HELD, has, mark, REDEEMED } from '../books.ts';
 import { type Answer, answer, type Call, readBody } from '../call.ts';
-import { type Campaign, isClosed, locate, positionOf } from '../campaign.ts';
+import { type Campaign, instancesOf, isClosed, locate, positionOf } from '../campaign.ts';
 import { hashText } from '../key-table.ts';
 import { campaignOf, type Tenant } from '../tenant.ts';
+import { answersOf } from '../triggered/trigger.ts';
 
 const LARGEST_CALL = 1000;
 
@@ -51,19 +52,45 @@ function record(call: Call, campaign: Campaign | undefined, each: Redemption): s
     campaign.violations.add('not targeted', campaign.id, customerId, 'redeemed');
     return 'UNKNOWN_CUSTOMER';
   }
-  judge(call, campaign, index, slot, customerId);
-  mark(campaign.books.assignments, positionOf(campaign, index, slot), REDEEMED);
+  const position = positionToRedeem(campaign, index, slot);
+  judge(call, campaign, index, position, customerId);
+  mark(campaign.books.assignments, position, REDEEMED);
   return undefined;
 }
 
-function judge(call: Call, campaign: Campaign, index: number, slot: number, customerId: string) {
+/** What is held and not redeemed yet; else what is held at all. */
+function positionToRedeem(campaign: Campaign, index: number, slot: number): number {
+  const { assignments } = campaign.books;
+  let held = positionOf(campaign, index, slot);
+  for (let instance = 0; instance < instancesOf(campaign, index); instance += 1) {
+    const position = positionOf(campaign, index, slot, instance);
+    if (!has(assignments, position, HELD)) continue;
+    held = position;
+    if (!has(assignments, position, REDEEMED)) break;
+  }
+  return held;
+}
+
+/** Approved by a report; by the gate, unless every answer was no; or given by event 11. */
+function isEntitled({ trigger, books }: Campaign, index: number): boolean {
+  if (trigger === undefined) return has(books.customers, index, APPROVED);
+  const { begun, denied } = answersOf(trigger, index);
+  return denied < begun;
+}
+
+function judge(
+  call: Call,
+  campaign: Campaign,
+  index: number,
+  position: number,
+  customerId: string,
+): void {
   const { books, violations, id } = campaign;
-  const position = positionOf(campaign, index, slot);
   if (isClosed(campaign, call.arrivedAtMs)) {
     violations.add('effect after cancellation', id, customerId, 'redeemed');
   }
   const isHeld = has(books.assignments, position, HELD);
-  if (!isHeld || !has(books.customers, index, APPROVED)) {
+  if (!isHeld || !isEntitled(campaign, index)) {
     violations.add('redeemed without right', id, customerId, isHeld ? 'not approved' : 'not held');
   }
   if (has(books.assignments, position, REDEEMED)) {

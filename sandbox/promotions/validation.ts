@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { ASKED, has, mark, REWARDED, SCREENED_OUT } from '../books.ts';
 import { type Answer, answer, type Call, readBody, refuse } from '../call.ts';
-import { type Campaign, codesHeldBy, isClosed, positionOf } from '../campaign.ts';
+import { type Campaign, codesHeldBy, isClosed, openPosition } from '../campaign.ts';
 import type { Tier } from '../options.ts';
-import { attributeOf, indexOf, isControl } from '../population.ts';
+import { attributeOf, indexOf, isControl, isVisitor } from '../population.ts';
 import { campaignOf, type Tenant } from '../tenant.ts';
 import { hasRoom, type Promotion, spend, uniqueCode } from './promotion.ts';
 import { chooseTier } from './tiers.ts';
@@ -62,29 +62,39 @@ function judge(
     campaign.violations.add('not targeted', campaign.id, customerId, `validated ${promotion.code}`);
     return invalid(customerId, 'UNKNOWN_CUSTOMER');
   }
-  findFault(call, campaign, customerId, index, slot);
-  const position = positionOf(campaign, index, slot);
-  mark(campaign.books.assignments, position, ASKED);
-  if (!promotion.active) return invalid(customerId, 'PROMOTION_INACTIVE');
+  const position = openPosition(campaign, index, slot, REWARDED);
+  findFault(call, campaign, customerId, index, slot, position);
+  const place = { index, position };
+  const decided = decide(call.tenant, campaign, promotion, place, sessionProperties ?? {});
+  if (typeof decided === 'string') return invalid(customerId, decided);
+  return { customerId, valid: true, effects: effectsOf(decided.tier, decided.code) };
+}
 
+/** Chooses tier and unique code, spends the budget and writes it down; or says why not. */
+export function decide(
+  tenant: Tenant,
+  campaign: Campaign,
+  promotion: Promotion,
+  { index, position }: { index: number; position: number },
+  session: Record<string, unknown>,
+): { tier: Tier; code: string | undefined } | string {
+  mark(campaign.books.assignments, position, ASKED);
+  if (!promotion.active) return 'PROMOTION_INACTIVE';
   const chosen = chooseTier(promotion.tiers, (name) =>
     name.startsWith('session.')
-      ? sessionProperties?.[name.slice(8)]
+      ? session[name.slice(8)]
       : attributeOf(campaign.population, index, name.replace(/^customer\./, '')),
   );
   const tier = promotion.tiers[chosen];
-  if (tier === undefined) return invalid(customerId, 'NO_TIER');
-  if (!hasRoom(promotion, tier)) return invalid(customerId, 'BUDGET_EXCEEDED');
+  if (tier === undefined) return 'NO_TIER';
+  if (!hasRoom(promotion, tier)) return 'BUDGET_EXCEEDED';
   const isUnique = promotion.uniqueCodes > 0;
-  if (isUnique && promotion.uniqueCodesUsed >= promotion.uniqueCodes) {
-    return invalid(customerId, 'NO_CODES_LEFT');
-  }
+  if (isUnique && promotion.uniqueCodesUsed >= promotion.uniqueCodes) return 'NO_CODES_LEFT';
 
   mark(campaign.books.assignments, position, REWARDED);
   campaign.books.tiers[position] = chosen + 1;
-  if (call.tenant.profile.validationConsumes) spend(promotion.spent, tier, 1);
-  const code = isUnique ? handOut(campaign, promotion, position) : undefined;
-  return { customerId, valid: true, effects: effectsOf(tier, code) };
+  if (tenant.profile.validationConsumes) spend(promotion.spent, tier, 1);
+  return { tier, code: isUnique ? handOut(campaign, promotion, position) : undefined };
 }
 
 function handOut(campaign: Campaign, promotion: Promotion, position: number): string {
@@ -111,6 +121,7 @@ function findFault(
   customerId: string,
   index: number,
   slot: number,
+  position: number,
 ): void {
   const { violations, id, books } = campaign;
   const code = campaign.options.codes[slot] ?? '';
@@ -122,8 +133,11 @@ function findFault(
   } else if (slot >= codesHeldBy(campaign, index)) {
     violations.add('not targeted', id, customerId, `validated ${code}`);
   }
-  if (has(books.assignments, positionOf(campaign, index, slot), REWARDED)) {
+  if (has(books.assignments, position, REWARDED)) {
     violations.add('validated again', id, customerId, code);
+  }
+  if (isVisitor(campaign.population, index) && !campaign.trigger?.options.visitorsAllowed) {
+    violations.add('visitor', id, customerId, `validated ${code}`);
   }
   if (has(books.customers, index, SCREENED_OUT)) {
     violations.add('screened out', id, customerId, `validated ${code}`);

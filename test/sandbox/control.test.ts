@@ -46,6 +46,19 @@ describe('hooks', () => {
     expect(sandbox.verdict('acme', id).deadline).toBe('2031-01-01T00:00:00.000Z');
   });
 
+  it('reschedule to an earlier deadline binds nobody who did not take it', async () => {
+    const { sandbox } = await play();
+    const { url } = await openDoor();
+    const away = await openDoor(503);
+    const id = sandbox.createCampaign('acme', { customers: 1, hookUrl: url });
+    await sandbox.announce('acme', id);
+    const { deadline } = sandbox.verdict('acme', id);
+    await sandbox.reschedule('acme', id, { deadlineInSeconds: 5, hookUrl: away.url });
+    expect(sandbox.verdict('acme', id).deadline).toBe(deadline);
+    await sandbox.reschedule('acme', id, { deadlineInSeconds: 5 });
+    expect(Date.parse(sandbox.verdict('acme', id).deadline ?? '')).toBeLessThan(Date.now() + 6_000);
+  });
+
   it('can say anything else: fields replaced, added, left out', async () => {
     const { sandbox } = await play();
     const { url, heard } = await openDoor(503);
