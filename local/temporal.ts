@@ -16,6 +16,8 @@ const DYNAMIC_CONFIG = {
   'history.transferProcessorMaxPollRPS': 2000,
   'history.transferProcessorMaxPollHostRPS': 2000,
   'matching.enableFairness': true,
+  // A worker that schedules an activity may take it at once: a fifth less work for the server.
+  'system.enableActivityEagerExecution': true,
 };
 
 export type TemporalOptions = {

@@ -1,4 +1,3 @@
-import { fileURLToPath } from 'node:url';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/activities.ts';
 import { readEnvironment } from './config/environment.ts';
@@ -7,6 +6,7 @@ import { openHealthDoor } from './gateway/health.ts';
 import { migrate } from './ledger/migrate.ts';
 import { createLog, createSdkLogger } from './log.ts';
 import { follow } from './served.ts';
+import { bundledStories } from './stories.ts';
 import { addressesOf, runUntilSignal, type Wired, wire } from './wiring.ts';
 import { taskQueue } from './workflows/ids.ts';
 import type { Log } from './world.ts';
@@ -56,7 +56,7 @@ export async function runWorker(wired: Wired): Promise<RunningWorker> {
     connection,
     namespace,
     taskQueue,
-    workflowsPath: fileURLToPath(new URL('./workflows/index.ts', import.meta.url)),
+    workflowBundle: { codePath: await bundledStories() },
     activities: createActivities(wired),
     // Counted, not sized: the default grows with the machine's memory.
     maxCachedWorkflows: 500,

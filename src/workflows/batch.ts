@@ -1,6 +1,6 @@
 import { log } from '@temporalio/workflow';
 import type { Stage } from '../domain/flow.ts';
-import { effects, ledger } from './proxies.ts';
+import { effects, shortly } from './proxies.ts';
 
 export interface BatchInput {
   ref: number;
@@ -27,9 +27,9 @@ export async function batch(input: BatchInput): Promise<BatchEnd> {
     ]);
     if (end.stopped) {
       log.info('the batch waits for the next pass', { stage, stopped: end.stopped });
-      await ledger.leaveBatch({ ref, batch, finished: false });
+      await shortly.leaveBatch({ ref, batch, finished: false });
       return { finished: false, stopped: end.stopped };
     }
   }
-  return { finished: await ledger.leaveBatch({ ref, batch, finished: true }), stopped: null };
+  return { finished: await shortly.leaveBatch({ ref, batch, finished: true }), stopped: null };
 }

@@ -1,4 +1,4 @@
-import { proxyActivities } from '@temporalio/workflow';
+import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/activities.ts';
 
 /**
@@ -27,7 +27,6 @@ export const ledger = proxyActivities<
     | 'fenceDeleted'
     | 'lapse'
     | 'closeCampaign'
-    | 'leaveBatch'
     | 'batchesToRevoke'
     | 'nextExpiry'
     | 'debts'
@@ -38,6 +37,12 @@ export const ledger = proxyActivities<
     | 'spreadSuppressions'
   >
 >({ startToCloseTimeout: '5 minutes', retry: persistent });
+
+/** Two short statements at the end of each batch: not worth the server's time for an activity. */
+export const shortly = proxyLocalActivities<Pick<Activities, 'leaveBatch'>>({
+  startToCloseTimeout: '30 seconds',
+  retry: persistent,
+});
 
 /**
  * An activity beats every half second, also while it waits: a dead worker is noticed within two, and

@@ -11,7 +11,7 @@ import { workflowId } from './ids.ts';
 import { inheritedAttributes } from './inherited.ts';
 import { inLanes } from './lanes.ts';
 import { type SliceProgress, sliceAdvanced } from './messages.ts';
-import { ledger } from './proxies.ts';
+import { shortly } from './proxies.ts';
 
 export interface SliceInput {
   ref: number;
@@ -86,7 +86,7 @@ async function runBatch(input: SliceInput, number: number): Promise<BatchEnd | u
     });
   } catch (error) {
     log.warn('a batch failed; the next pass takes it', { batch: number, error: String(error) });
-    await ledger.leaveBatch({ ref, batch: number, finished: false });
+    await shortly.leaveBatch({ ref, batch: number, finished: false });
     return undefined;
   }
 }

@@ -50,7 +50,7 @@ export const ROOMS: ReadonlyArray<Room> = [
   // The mains wire the rooms together; the log and the metrics are handed to everybody else.
   room(
     'mains',
-    /^src\/(gateway\/main|wiring|served|metrics|log|worker|start|cli\/.+)\.ts$/,
+    /^src\/(gateway\/main|wiring|served|stories|metrics|log|worker|start|cli\/.+)\.ts$/,
     'anything',
   ),
   room(
