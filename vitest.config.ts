@@ -1,7 +1,11 @@
 import { defineConfig } from 'vitest/config';
 
 // Where no Temporal is at hand, one is built first, in the set-up: that takes minutes.
-const NEEDS_TEMPORAL = ['test/whole/**/*.test.ts', 'test/local/temporal.test.ts'];
+const NEEDS_TEMPORAL = [
+  'test/whole/**/*.test.ts',
+  'test/local/temporal.test.ts',
+  'test/faults/{seeds,recovery}.test.ts',
+];
 
 export default defineConfig({
   test: {

@@ -1,5 +1,6 @@
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/activities.ts';
+import { beat } from './activities/watch.ts';
 import { readEnvironment } from './config/environment.ts';
 import { loadConfig } from './config/load.ts';
 import { openHealthDoor } from './gateway/health.ts';
@@ -58,6 +59,7 @@ export async function runWorker(wired: Wired): Promise<RunningWorker> {
     taskQueue,
     workflowBundle: { codePath: await bundledStories() },
     activities: createActivities(wired),
+    interceptors: { activity: [beat] },
     // Counted, not sized: the default grows with the machine's memory.
     maxCachedWorkflows: 500,
     maxConcurrentWorkflowTaskExecutions: 40,

@@ -10,7 +10,7 @@ import {
 } from '../ledger/audience.ts';
 import { type CampaignRow, campaignOf, saveDetails, startRunning } from '../ledger/campaigns.ts';
 import { holdByGuard, releasedOf } from '../ledger/guards.ts';
-import type { Optimove, Reading } from '../world.ts';
+import type { AudiencePage, Optimove, Reading } from '../world.ts';
 import { translated } from './failures.ts';
 import { type Activated, worldOf } from './house.ts';
 import { watched } from './watch.ts';
@@ -137,18 +137,21 @@ async function readSweep(
   const staged = await stagedSweep(pool, ref);
   let number = staged?.sweep === sweep ? staged.pages : 0;
   let length = staged?.sweep === sweep && number > 0 ? staged.lastLength : top;
+  const read = (at: number) =>
+    optimove.processedCustomers({ campaignId, skip: at * top, top }, reading);
+  let ahead: Promise<AudiencePage> | undefined;
   while (length >= top) {
     reading.signal.throwIfAborted();
     const now = await campaignOf(pool, ref);
     if (now.fence) return 'fenced';
     if (now.halted) return 'halted';
     if (now.instants && Date.now() >= now.instants.stop) return 'late';
-    const page = await optimove.processedCustomers(
-      { campaignId, skip: number * top, top },
-      reading,
-    );
-    await stagePage(pool, ref, sweep, number, page);
+    const page = await (ahead ?? read(number));
     length = page.length;
+    // The next page is read while this one is written; should the writing fail, nobody asks for it.
+    ahead = length >= top ? read(number + 1) : undefined;
+    ahead?.catch(() => {});
+    await stagePage(pool, ref, sweep, number, page);
     number += 1;
   }
   return undefined;

@@ -1,4 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { EventEmitter, once } from 'node:events';
+import type pg from 'pg';
 import type { EffectKind } from '../domain/effect.ts';
 import type { Stage } from '../domain/flow.ts';
 import type { RevocationReason } from '../domain/words.ts';
@@ -36,7 +37,7 @@ const walks: Record<Stage, { walk: (scene: Scene) => Promise<Delivered>; kinds: 
   redeem: { walk: queueRedemptions, kinds: [] },
 };
 
-/** How often the batches below are looked at while their validation is waited for. */
+/** How often the batches below are looked at while another process may be validating them. */
 const orderPollMs = 100;
 
 export interface BatchStage {
@@ -54,6 +55,14 @@ export interface StageEnd {
 /** Activities that walk a batch through one stage, in chunks, resumable at every chunk. */
 export function batchActivities(house: Activated) {
   const { pool } = house;
+  /** Rings a campaign's number when one of its batches has left validation in this process. */
+  const left = new EventEmitter().setMaxListeners(0);
+
+  async function leave(ref: number, batch: number): Promise<void> {
+    await leaveValidation(pool, ref, batch);
+    left.emit(String(ref));
+  }
+
   return {
     /**
      * Walks one batch through one stage. Safe to run twice, also at once: each attempt claims the
@@ -62,11 +71,11 @@ export function batchActivities(house: Activated) {
     async walkStage({ ref, batch, stage, pass }: BatchStage): Promise<StageEnd> {
       return watched((signal) =>
         translated(async () => {
-          if (stage === 'validate') await waitForLower(house, ref, batch, signal);
+          if (stage === 'validate') await waitForLower(pool, left, { ref, batch, signal });
           const { walk, kinds } = walks[stage];
           const stopped = await claimAndWalk(house, { ref, batch, pass, signal }, kinds, walk);
           if (stopped) return { stopped };
-          if (stage === 'validate') await leaveValidation(pool, ref, batch);
+          if (stage === 'validate') await leave(ref, batch);
           if (stage === 'redeem') house.kickSettlement((await campaignOf(pool, ref)).tenant);
           return {};
         }),
@@ -75,7 +84,7 @@ export function batchActivities(house: Activated) {
 
     /** The batch has walked its recipe, or a pass is done with it: the batches above need not wait. */
     async leaveBatch(end: { ref: number; batch: number; finished: boolean }): Promise<boolean> {
-      await leaveValidation(pool, end.ref, end.batch);
+      await leave(end.ref, end.batch);
       return end.finished && (await finishBatch(pool, end.ref, end.batch));
     },
 
@@ -155,12 +164,17 @@ function sceneOf(
 
 /** Budgets go to whoever comes first, so batches are validated in their order. */
 async function waitForLower(
-  house: Activated,
-  ref: number,
-  batch: number,
-  signal: AbortSignal,
+  pool: pg.Pool,
+  left: EventEmitter,
+  { ref, batch, signal }: Omit<Claim, 'pass'>,
 ): Promise<void> {
-  while (await waitsForLower(house.pool, ref, batch)) {
-    await delay(orderPollMs, undefined, { signal });
+  for (;;) {
+    const patience = AbortSignal.timeout(orderPollMs);
+    // Before the question, so that no ring between question and waiting is missed.
+    const rung = once(left, String(ref), { signal: AbortSignal.any([signal, patience]) });
+    const waiting = rung.catch(() => {});
+    if (!(await waitsForLower(pool, ref, batch))) return;
+    await waiting;
+    signal.throwIfAborted();
   }
 }

@@ -28,8 +28,6 @@ export async function recover(
   const open = await openEffects(pool, campaign.ref, { batch: batch.number, kinds });
   let stopped: Delivered;
   for (const effect of open) {
-    // Until then it may still be on the wire, and what a reading shows may not be the last word.
-    if (effect.aliveForMs > 0) await delay(effect.aliveForMs, undefined, { signal: scene.signal });
     const ended = await takeNextStep(sceneOf(scene, effect), effect);
     if (ended === 'stale' || ended === 'superseded') return { found: open.length, stopped: ended };
     // A report that is too late stays open; a redemption behind it may still be told.
@@ -49,9 +47,14 @@ async function takeNextStep(scene: Scene, effect: OpenEffect): Promise<Delivered
   switch (nextStep(effect.kind, recovery)) {
     case 'lapse':
     case 'read_assignments':
+      await untilOver(scene, effect);
       return close(scene, effect, members, await recoverValidation(scene, effect, members));
-    case 'look_up':
+    case 'look_up': {
+      const found = await recoverAllocation(scene, members);
+      if (found.length === members.length) return close(scene, effect, members, found);
+      await untilOver(scene, effect);
       return close(scene, effect, members, await recoverAllocation(scene, members));
+    }
     case 'repeat': {
       if (effect.kind === 'upload') return repeatUpload(scene, effect, members);
       const performed = await repeat(scene, effect, members);
@@ -59,6 +62,11 @@ async function takeNextStep(scene: Scene, effect: OpenEffect): Promise<Delivered
       return performed.ended === 'stale' ? 'stale' : undefined;
     }
   }
+}
+
+/** Until then it may still be on the wire, and what a reading does not show may yet come. */
+async function untilOver({ signal }: Scene, { aliveForMs }: OpenEffect): Promise<void> {
+  if (aliveForMs > 0) await delay(aliveForMs, undefined, { signal });
 }
 
 /**

@@ -1,9 +1,11 @@
 import { cut } from '../domain/batching.ts';
+import { Fault } from '../domain/fault.ts';
 import { noCode } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import { givenBefore } from '../ledger/guards.ts';
 import { suppressed } from '../ledger/suppressions.ts';
+import { learnedSize, learnSize } from '../ledger/tenants.ts';
 import type { Screening } from '../world.ts';
 import { type Customer, customersOf, readingOf } from './members.ts';
 import type { Scene, Stop } from './scene.ts';
@@ -71,14 +73,37 @@ async function findDenied(
   for (const [id, reason] of await suppressed(pool, campaign.tenant, ids)) denied.set(id, reason);
   if (!world.platform.screening) return denied;
   const open = customers.filter((customer) => !denied.has(customer.customerId));
-  for (const piece of cut(open, world.platform.maxItemsPerCall)) {
-    const answer = await world.platform.screen(
-      { campaignId: campaign.campaignId, customers: piece.map(asked) },
-      readingOf(scene),
-    );
+  const learned = await learnedSize(pool, campaign.tenant, 'platform');
+  let pieces = cut(open, Math.min(world.platform.maxItemsPerCall, learned ?? Infinity));
+  for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
+    const answer = await askPlatform(scene, piece);
+    if (answer === 'too_large') {
+      const size = Math.floor(piece.length / 2);
+      await learnSize(pool, campaign.tenant, 'platform', size);
+      pieces = [piece, ...pieces].flatMap((one) => cut(one, size));
+      continue;
+    }
     for (const [id, reason] of answer) denied.set(id, reason);
   }
   return denied;
+}
+
+/** A call of one customer alone cannot be made smaller: its 413 is thrown. */
+async function askPlatform(
+  scene: Scene,
+  customers: Customer[],
+): Promise<Map<string, string> | 'too_large'> {
+  const { campaignId } = scene.campaign;
+  try {
+    return await scene.world.platform.screen(
+      { campaignId, customers: customers.map(asked) },
+      readingOf(scene),
+    );
+  } catch (error) {
+    const isTooLarge = error instanceof Fault && error.kind === 'too_large';
+    if (isTooLarge && customers.length > 1) return 'too_large';
+    throw error;
+  }
 }
 
 /** What the platform is asked of a customer: nothing of ours, and no code where there is none. */

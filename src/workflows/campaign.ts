@@ -4,6 +4,7 @@ import {
   condition,
   continueAsNew,
   executeChild,
+  isCancellation,
   log,
   setHandler,
   sleep,
@@ -18,7 +19,7 @@ import { answerOperators, cancelByButton, isEndedByButton, type RunState } from 
 import { close, takeBack } from './closing.ts';
 import { workflowId } from './ids.ts';
 import { inheritedAttributes } from './inherited.ts';
-import { campaignChanged, campaignProgress, sliceAdvanced } from './messages.ts';
+import { campaignChanged, campaignFenced, campaignProgress, sliceAdvanced } from './messages.ts';
 import { createProgress } from './progress.ts';
 import { audience, ledger } from './proxies.ts';
 import { type SliceEnd, type SliceInput, slice } from './slice.ts';
@@ -58,8 +59,19 @@ export async function campaign(start: CampaignStart): Promise<string> {
   const progress = createProgress(start);
   setHandler(campaignProgress, progress.current);
   setHandler(sliceAdvanced, progress.advanced);
+  const work = new CancellationScope();
+  let fenced = false;
+  setHandler(campaignFenced, () => {
+    fenced = true;
+    work.cancel();
+  });
   try {
-    const ended = await live(start, run, progress);
+    const ended = await work
+      .run(() => live(start, run, progress))
+      .catch((error: unknown) => {
+        if (fenced && isCancellation(error)) return 'fenced';
+        throw error;
+      });
     await condition(allHandlersFinished);
     return ended;
   } catch (error) {

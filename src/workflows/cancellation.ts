@@ -11,7 +11,7 @@ import type { CampaignId } from '../domain/words.ts';
 import { workflowId } from './ids.ts';
 import { inheritedAttributes } from './inherited.ts';
 import { inLanes } from './lanes.ts';
-import { campaignChanged } from './messages.ts';
+import { campaignFenced } from './messages.ts';
 import { audience, ledger, upkeep } from './proxies.ts';
 import { quiet } from './quiet.ts';
 import { revocation } from './revocation.ts';
@@ -35,9 +35,10 @@ export type CancellationStart = CampaignId & {
  */
 export async function cancellation(start: CancellationStart): Promise<string> {
   const id = { tenant: start.tenant, campaignId: start.campaignId };
+  const told = tellRun(id);
   const fenced = await (start.by === 'operator' ? ledger.fenceOf(id) : ledger.fenceDeleted(id));
   const { ref } = fenced;
-  await tellRun(id);
+  await told;
   await quiet(ref);
   for (let { fence } = fenced; ; ) {
     if (fence === 'operator') {
@@ -58,10 +59,10 @@ export async function cancellation(start: CancellationStart): Promise<string> {
   }
 }
 
-/** The run looks at the ledger and ends. There may be none: the campaign is over, or never began. */
+/** The run ends at once, without a look at the ledger, which may be away; there may be no run. */
 async function tellRun(id: CampaignId): Promise<void> {
   try {
-    await getExternalWorkflowHandle(workflowId.campaign(id)).signal(campaignChanged);
+    await getExternalWorkflowHandle(workflowId.campaign(id)).signal(campaignFenced);
   } catch {
     // The fence alone keeps a run that was not reached from doing anything.
   }

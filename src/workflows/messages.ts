@@ -5,6 +5,12 @@ import type { Acting, Refusal, Releasing } from '../domain/act.ts';
 /** The campaign's standing in the ledger has changed: instants, fence, hold. The story reads it anew. */
 export const campaignChanged = defineSignal('campaignChanged');
 
+/**
+ * The campaign is fenced, or will be as soon as the ledger is back: the run stops all its work at once,
+ * so that nothing that only waits to be tried again begins before the fence stands.
+ */
+export const campaignFenced = defineSignal('campaignFenced');
+
 /** Ends a campaign's hold. The answer says why not, or null; rejected where the run is surely not held. */
 export const release = defineUpdate<Refusal | null, [Releasing]>('release');
 

@@ -16,6 +16,13 @@ const patient = {
 /** The ledger is ours, and quick to answer: once it is back, a fence must stand before effects begin. */
 const persistent = { ...patient, initialInterval: '200ms', maximumInterval: '1s' } as const;
 
+/**
+ * An activity beats every half second, also while it waits: a dead worker is noticed within two, and
+ * the next one has the work a moment later. Three beats may be lost to a busy machine before that; an
+ * attempt that is taken for dead begins nothing any more once the next has claimed the batch.
+ */
+const noticedWithin = '2s';
+
 /** Asks or writes the ledger alone; longer means the database is stuck. */
 export const ledger = proxyActivities<
   Pick<
@@ -36,20 +43,13 @@ export const ledger = proxyActivities<
     | 'batchesToWithdraw'
     | 'spreadSuppressions'
   >
->({ startToCloseTimeout: '5 minutes', retry: persistent });
+>({ startToCloseTimeout: '5 minutes', heartbeatTimeout: noticedWithin, retry: persistent });
 
 /** Two short statements at the end of each batch: not worth the server's time for an activity. */
 export const shortly = proxyLocalActivities<Pick<Activities, 'leaveBatch'>>({
   startToCloseTimeout: '30 seconds',
   retry: persistent,
 });
-
-/**
- * An activity beats every half second, also while it waits: a dead worker is noticed within two, and
- * the next one has the work a moment later. Three beats may be lost to a busy machine before that; an
- * attempt that is taken for dead begins nothing any more once the next has claimed the batch.
- */
-const noticedWithin = '2s';
 
 /** Reads the audience, up to a thousand pages behind other work in the limiter. */
 export const audience = proxyActivities<Pick<Activities, 'collectAudience' | 'collectCanceled'>>({

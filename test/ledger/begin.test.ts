@@ -165,6 +165,14 @@ test('no report begins over members whose earlier report is open, but its own re
   expect(kinds).toEqual(['approve', 'approve']);
 });
 
+test('no report overtakes the first copy of one that was repeated, wherever its process died', async () => {
+  await begun({ kind: 'approve', key: 'report/1', positions: [1, 2] });
+  const effect = await begun({ kind: 'repeat', key: 'report/1', positions: [1, 2] });
+  await settled(effect, 'done');
+  expect(await verdictOf({ kind: 'deny', key: 'report/2', positions: [2] })).toBe('alive');
+  expect(await verdictOf({ kind: 'deny', key: 'report/3', positions: [3] })).toBe('begun');
+});
+
 test('a fence, a hold, a halt and the stop each have their own word', async () => {
   await holdCampaign(ledger.pool, campaign.ref, 'a person looks');
   expect(await verdictOf()).toBe('held');

@@ -98,6 +98,7 @@ declare
   v_token int;
   v_now timestamptz;
   v_until timestamptz;
+  v_waits boolean;
   v_found record;
 begin
   select tenant into v_tenant from campaign where ref = p_campaign;
@@ -139,7 +140,10 @@ begin
     where c.campaign = p_campaign and c.batch = p_batch and c.seq > p_change) then
     verdict := 'stale'; return;
   end if;
-  if v_found.id is not null and v_found.outcome is null and v_found.alive_until > v_now then
+  -- What is repeated to the letter under its own key need not wait for a call whose process may have
+  -- died: only the newest claim of the batch comes as far as this.
+  v_waits := p_kind in ('validate', 'allocate');
+  if v_waits and v_found.id is not null and v_found.outcome is null and v_found.alive_until > v_now then
     verdict := 'alive';
     wait_ms := ceil(extract(epoch from v_found.alive_until - v_now) * 1000);
     return;
@@ -148,6 +152,15 @@ begin
     where e.campaign = p_campaign and e.batch = p_batch and e.kind in ('approve', 'deny')
       and e.outcome is null and e.key <> p_key and e.members && p_members) then
     verdict := 'open_report'; return;
+  end if;
+  -- Of a report that was repeated, the first copy may still be on the wire: another must not be overtaken.
+  select max(e.alive_until) into v_until from effect e
+  where p_kind in ('approve', 'deny') and e.campaign = p_campaign and e.batch = p_batch
+    and e.kind in ('approve', 'deny') and e.key <> p_key and e.attempts > 1 and e.members && p_members;
+  if v_until > v_now then
+    verdict := 'alive';
+    wait_ms := ceil(extract(epoch from v_until - v_now) * 1000);
+    return;
   end if;
 
   if p_bucket is not null then
@@ -163,7 +176,7 @@ begin
   on conflict (campaign, key) do update
     set begun = v_now, alive_until = excluded.alive_until, attempts = e.attempts + 1,
       outcome = null, answered = null, slot = excluded.slot, hash = excluded.hash, kept = excluded.kept
-    where e.outcome in ('refused', 'not_sent') or e.outcome is null and e.alive_until <= v_now
+    where e.outcome in ('refused', 'not_sent') or e.outcome is null and (e.alive_until <= v_now or not v_waits)
   returning e.id into effect;
   -- Somebody began the same effect while this statement waited for its row.
   if effect is null then verdict := 'alive'; wait_ms := p_alive_ms; return; end if;

@@ -1,0 +1,132 @@
+import { parseArgs } from 'node:util';
+import Table from 'cli-table3';
+import { plantedBugs } from './planted.ts';
+import { plantAll } from './planting.ts';
+import { measureRecovery } from './recovery.ts';
+import { runSeed, type SeedResult } from './seed.ts';
+
+const usage = `npm run faults -- [--seeds N] [--seed S] [--parallel P] [--json]
+npm run faults -- --recovery [--seeds N] [--json]
+npm run faults -- --planted [--only NAME] [--json]
+
+  --seeds N      how many seeds to play, or kills to measure (10)
+  --seed S       the first of them (1); alone: this seed only, with its story
+  --parallel P   how many worlds at once (3)
+  --json         one JSON object as the last line of the output
+  --recovery     kills a busy worker N times, and tells how soon work goes on
+  --planted      plants each known bug in a copy, and shows what catches it
+  --only NAME    only the planted bugs whose name begins so`;
+
+interface Wishes {
+  first: number;
+  seeds: number;
+  parallel: number;
+  json: boolean;
+  recovery: boolean;
+  planted: boolean;
+  only: string;
+}
+
+function readWishes(): Wishes {
+  const { values } = parseArgs({
+    options: {
+      seeds: { type: 'string' },
+      seed: { type: 'string' },
+      parallel: { type: 'string', default: '3' },
+      json: { type: 'boolean', default: false },
+      recovery: { type: 'boolean', default: false },
+      planted: { type: 'boolean', default: false },
+      only: { type: 'string', default: '' },
+    },
+  });
+  const { seed, seeds = seed === undefined ? '10' : '1', parallel, ...more } = values;
+  const numbers = { first: Number(seed ?? 1), seeds: Number(seeds), parallel: Number(parallel) };
+  for (const number of Object.values(numbers)) {
+    if (Number.isInteger(number) && number > 0) continue;
+    throw new Error(`--seeds, --seed and --parallel take whole numbers from 1 on\n\n${usage}`);
+  }
+  return { ...numbers, ...more };
+}
+
+async function playSeeds({ first, seeds, parallel, json }: Wishes): Promise<number> {
+  const results: SeedResult[] = [];
+  const left = Array.from({ length: seeds }, (_, index) => first + index).values();
+  const lane = async (): Promise<void> => {
+    for (const seed of left) {
+      const result = await runSeed(seed);
+      results.push(result);
+      tell(result, seeds === 1);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(parallel, seeds) }, lane));
+  results.sort((a, b) => a.seed - b.seed);
+  const failed = results.filter(({ wrong }) => wrong.length > 0);
+  say(`${results.length} seeds, ${failed.length} failed`);
+  if (json) process.stdout.write(`${JSON.stringify({ seeds: results, failed: failed.length })}\n`);
+  return failed.length === 0 ? 0 : 1;
+}
+
+function tell(result: SeedResult, withStory: boolean): void {
+  const { seed, seconds, customers, story, wrong, falls, evidence } = result;
+  const figures = `${customers} customers, ${seconds.toFixed(0)} s, ${falls.length} restarts by itself`;
+  say(`seed ${seed}: ${wrong.length === 0 ? 'ok' : 'FAILED'} (${figures})`);
+  if (wrong.length === 0 && !withStory) return;
+  for (const line of story) say(`    ${line}`);
+  for (const line of falls) say(`    ended by itself: ${line}`);
+  for (const line of wrong) say(`  ✗ ${line}`);
+  if (evidence === undefined) return;
+  say(`  evidence: ${evidence}\n  again:    npm run faults -- --seed ${seed}`);
+}
+
+/** Each kill in a world of its own; on a quiet machine these are the figures that must hold. */
+async function playRecovery({ seeds, json }: Wishes): Promise<number> {
+  const table = new Table({ head: ['kill', 'effects a second', 'first effect', 'full speed'] });
+  const recoveries: Awaited<ReturnType<typeof measureRecovery>>[] = [];
+  for (let kill = 1; kill <= seeds; kill += 1) {
+    const recovery = await measureRecovery();
+    recoveries.push(recovery);
+    const { pace, firstEffectMs, fullSpeedMs } = recovery;
+    table.push([kill, pace.toFixed(0), `${firstEffectMs} ms`, `${fullSpeedMs} ms`]);
+  }
+  say(table.toString());
+  if (json) process.stdout.write(`${JSON.stringify({ recoveries })}\n`);
+  const isQuick = recoveries.every(
+    ({ firstEffectMs, fullSpeedMs }) => firstEffectMs <= 3_000 && fullSpeedMs <= 12_000,
+  );
+  return isQuick ? 0 : 1;
+}
+
+async function playPlanted({ only, json }: Wishes): Promise<number> {
+  const bugs = plantedBugs.filter(({ name }) => name.startsWith(only));
+  if (bugs.length === 0) throw new Error(`no planted bug has a name that begins with "${only}"`);
+  const planted = await plantAll(bugs, ({ name, outcome, says }) => {
+    say(`${outcome === 'red' ? 'caught  ' : 'SURVIVED'} ${name}\n         ${says}`);
+  });
+  const table = new Table({
+    head: ['planted', 'caught by', ''],
+    wordWrap: true,
+    colWidths: [46, 70, 7],
+  });
+  for (const { name, caughtBy, outcome } of planted) table.push([name, caughtBy, outcome]);
+  say(table.toString());
+  const survivors = planted.filter(({ outcome }) => outcome === 'green');
+  say(`${planted.length} planted, ${survivors.length} survived`);
+  if (json) process.stdout.write(`${JSON.stringify({ planted })}\n`);
+  return survivors.length === 0 ? 0 : 1;
+}
+
+function play(wishes: Wishes): Promise<number> {
+  if (wishes.planted) return playPlanted(wishes);
+  return wishes.recovery ? playRecovery(wishes) : playSeeds(wishes);
+}
+
+function say(line: string): void {
+  process.stderr.write(`${line}\n`);
+}
+
+try {
+  process.exitCode = await play(readWishes());
+} catch (error) {
+  say(error instanceof Error ? error.message : String(error));
+  process.exitCode = 2;
+}
