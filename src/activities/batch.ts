@@ -4,7 +4,6 @@ import type { EffectKind } from '../domain/effect.ts';
 import type { Stage } from '../domain/flow.ts';
 import type { RevocationReason } from '../domain/words.ts';
 import {
-  claimBatch,
   finishBatch,
   heldBatches,
   leaveValidation,
@@ -12,7 +11,7 @@ import {
   waitsForLower,
 } from '../ledger/batches.ts';
 import { type CampaignRow, campaignOf } from '../ledger/campaigns.ts';
-import { readBatch } from '../ledger/columns.ts';
+import { claimBatch, readBatch } from '../ledger/columns.ts';
 import { allocate } from '../stages/allocate.ts';
 import { recover } from '../stages/recover.ts';
 import { queueRedemptions } from '../stages/redeem.ts';

@@ -1,32 +1,11 @@
 import type pg from 'pg';
 import { clearances, isFinal, states } from '../domain/assignment.ts';
 import type { RevocationReason } from '../domain/words.ts';
-import { type BatchRow, type Happening, type Member, readBatch, writeBatch } from './columns.ts';
+import { type Happening, type Member, readBatch, writeBatch } from './columns.ts';
 import { openEffects } from './effects.ts';
 import { transaction } from './pool.ts';
 import { positionsOf } from './positions.ts';
 import { onlyRow } from './tenants.ts';
-
-/**
- * Claims a batch for a new attempt: the token rises, so that an older attempt that still lives can
- * begin nothing. Returns the batch as it stands after the claim.
- */
-export async function claimBatch(
-  pool: pg.Pool,
-  campaign: number,
-  number: number,
-  pass?: number,
-): Promise<BatchRow> {
-  const claimed = await pool.query<{ token: number }>(
-    `update batch set token = token + 1, pass = coalesce($3, pass)
-     where campaign = $1 and number = $2 returning token`,
-    [campaign, number, pass ?? null],
-  );
-  onlyRow(claimed);
-  const batch = await readBatch(pool, campaign, number);
-  if (!batch) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
-  return batch;
-}
 
 /** Writes what our own rules decided, without an outside call. Returns how many members changed. */
 export async function record(

@@ -26,8 +26,18 @@ interface Columns {
   reasons: string[];
 }
 
+/** What happened to one assignment alone, by its place in the batch. */
+interface Change {
+  seq: string | number;
+  position: number;
+  fact: Fact;
+  value: number;
+  reason: string | null;
+}
+
 /** Who the members are, and what they were given; a writer of facts alone does without. */
 interface People extends Columns {
+  changes: Change[];
   customers: string;
   codes: string[];
   action: Buffer;
@@ -89,6 +99,11 @@ export const separator = '\x1f';
 
 const factColumns = `b.pass, b.token, b.folded, b.state, b.clearance, b.redemption, b.reason, b.reasons`;
 
+/** Everything of a batch, with the changes not yet folded. */
+const batchColumns = `${factColumns}, b.customers, c.codes, b.code, b.action, b.reward, b.rewards, b.unique_codes,
+  (select coalesce(jsonb_agg(to_jsonb(h) order by h.seq), '[]') from change h
+    where h.campaign = b.campaign and h.batch = b.number and h.seq > b.folded) as changes`;
+
 /** Reads a batch with the changes not yet folded laid over. Undefined where there is none. */
 export async function readBatch(
   connection: Connection | pg.Pool,
@@ -97,14 +112,41 @@ export async function readBatch(
 ): Promise<BatchRow | undefined> {
   const found = await connection.query<People>({
     name: 'read_batch',
-    text: `select ${factColumns}, b.customers, c.codes, b.code, b.action, b.reward, b.rewards, b.unique_codes
-      from batch b join campaign c on c.ref = b.campaign where b.campaign = $1 and b.number = $2`,
+    text: `select ${batchColumns} from batch b join campaign c on c.ref = b.campaign
+      where b.campaign = $1 and b.number = $2`,
     values: [campaign, number],
   });
-  const people = found.rows[0];
-  if (!people) return undefined;
-  const change = await layChanges(connection, campaign, number, people);
+  return found.rows[0] && rowOf(campaign, number, found.rows[0]);
+}
+
+/**
+ * Claims a batch for a new attempt: the token rises, so that an older attempt that still lives can
+ * begin nothing. Returns the batch as it stands after the claim, in the same statement: the token is
+ * this attempt's own. A change that was committed while the claim waited is missed here, and found by
+ * `begin`, which calls the batch stale.
+ */
+export async function claimBatch(
+  pool: pg.Pool,
+  campaign: number,
+  number: number,
+  pass?: number,
+): Promise<BatchRow> {
+  const claimed = await pool.query<People>({
+    name: 'claim_batch',
+    text: `with b as (
+        update batch set token = token + 1, pass = coalesce($3, pass)
+        where campaign = $1 and number = $2 returning *)
+      select ${batchColumns} from b join campaign c on c.ref = b.campaign`,
+    values: [campaign, number, pass ?? null],
+  });
+  const people = claimed.rows[0];
+  if (!people) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
+  return rowOf(campaign, number, people);
+}
+
+function rowOf(campaign: number, number: number, people: People): BatchRow {
   const { pass, token } = people;
+  const change = lay(people, people.changes);
   return { campaign, number, pass, token, change, members: membersOf(people) };
 }
 
@@ -192,31 +234,30 @@ async function lockGifts(
   return found.rows[0];
 }
 
-/** Lays the changes that came since the last fold over the columns; returns the last one's number. */
+/** Reads the changes that came since the last fold, under the row's lock, and lays them over the columns. */
 async function layChanges(
-  connection: Connection | pg.Pool,
+  connection: Connection,
   campaign: number,
   number: number,
   columns: Columns,
 ): Promise<number> {
-  const changes = await connection.query<{
-    seq: string;
-    position: number;
-    fact: Fact;
-    value: number;
-    reason: string | null;
-  }>({
+  const changes = await connection.query<Change>({
     name: 'read_changes',
     text: `select seq, position, fact, value, reason from change
       where campaign = $1 and batch = $2 and seq > $3 order by seq`,
     values: [campaign, number, columns.folded],
   });
+  return lay(columns, changes.rows);
+}
+
+/** Lays changes over the columns; returns the number of the last one that they include now. */
+function lay(columns: Columns, changes: readonly Change[]): number {
   const places = createPlaces(columns.reasons);
-  for (const change of changes.rows) {
+  for (const change of changes) {
     columns[change.fact][change.position - 1] = change.value;
     if (change.reason !== null) setReason(columns, places, change.position - 1, change.reason);
   }
-  return Number(changes.rows.at(-1)?.seq ?? columns.folded);
+  return Number(changes.at(-1)?.seq ?? columns.folded);
 }
 
 function membersOf(people: People): Member[] {

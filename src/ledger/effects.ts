@@ -104,35 +104,29 @@ export async function settle(
   batch: number,
   settlement: Settlement,
 ): Promise<number> {
-  const { happenings, slot } = settlement;
+  const { happenings } = settlement;
   return transaction(pool, async (connection) => {
     const changed =
       happenings.length > 0 ? await writeBatch(connection, campaign, batch, happenings) : 0;
     await closeEffect(connection, settlement);
-    if (slot !== undefined) await answerSlot(connection, slot);
     return changed;
   });
 }
 
-async function answerSlot(connection: Connection, slot: number): Promise<void> {
-  await connection.query({
-    name: 'answer_slot',
-    text: 'select answer_slot($1)',
-    values: [slot],
-  });
-}
-
+/** The outcome, and the slot's answer with it. */
 async function closeEffect(
   connection: Connection,
-  { effect, outcome, detail, happenings }: Settlement,
+  { effect, outcome, detail, happenings, slot }: Settlement,
 ): Promise<void> {
   const { referenced, lines } = referencesOf(happenings);
   await connection.query({
     name: 'close_effect',
-    text: `update effect set outcome = $2, answered = clock_timestamp(), detail = $3,
-        referenced = $4, "references" = $5
-      where id = $1 and (outcome is null or outcome = 'not_sent')`,
-    values: [effect, outcome, detail ?? null, referenced, lines],
+    text: `with closed as (
+        update effect set outcome = $2, answered = clock_timestamp(), detail = $3,
+          referenced = $4, "references" = $5
+        where id = $1 and (outcome is null or outcome = 'not_sent'))
+      select case when $6::bigint is not null then answer_slot($6) end`,
+    values: [effect, outcome, detail ?? null, referenced, lines, slot ?? null],
   });
 }
 
@@ -170,7 +164,7 @@ export async function markUnknown(
        where id = $1 and outcome is null`,
       [lost.effect, lost.detail],
     );
-    if (lost.slot !== undefined) await answerSlot(connection, lost.slot);
+    if (lost.slot !== undefined) await connection.query('select answer_slot($1)', [lost.slot]);
   });
 }
 

@@ -4,13 +4,14 @@ import type { Plan } from '../../src/domain/campaign.ts';
 import type { EffectKind } from '../../src/domain/effect.ts';
 import type { Reward } from '../../src/domain/words.ts';
 import { cutAudience, stagePage } from '../../src/ledger/audience.ts';
-import { claimBatch, finishBatch, record } from '../../src/ledger/batches.ts';
+import { finishBatch, record } from '../../src/ledger/batches.ts';
 import {
   closeCampaign,
   findCampaign,
   openCampaign,
   startRunning,
 } from '../../src/ledger/campaigns.ts';
+import { claimBatch } from '../../src/ledger/columns.ts';
 import { countCampaign } from '../../src/ledger/counts.ts';
 import { begin, settle } from '../../src/ledger/effects.ts';
 import { multirange } from '../../src/ledger/positions.ts';

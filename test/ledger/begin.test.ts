@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { claimBatch } from '../../src/ledger/batches.ts';
-import { appendChange, readBatch } from '../../src/ledger/columns.ts';
+import { appendChange, claimBatch, readBatch } from '../../src/ledger/columns.ts';
 import {
   aliveFor,
   begin,

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { instantsOf } from '../../src/domain/campaign.ts';
 import type { EffectKind } from '../../src/domain/effect.ts';
-import { claimBatch, rewrite } from '../../src/ledger/batches.ts';
+import { rewrite } from '../../src/ledger/batches.ts';
 import { campaignOf } from '../../src/ledger/campaigns.ts';
-import { appendChange, readBatch } from '../../src/ledger/columns.ts';
+import { appendChange, claimBatch, readBatch } from '../../src/ledger/columns.ts';
 import { type Beginning, begin, settle } from '../../src/ledger/effects.ts';
 import { transaction } from '../../src/ledger/pool.ts';
 import { announce, fenceCampaign, holdCampaign } from '../../src/ledger/standing.ts';
