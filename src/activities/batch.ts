@@ -1,5 +1,4 @@
 import { EventEmitter, once } from 'node:events';
-import type pg from 'pg';
 import type { EffectKind } from '../domain/effect.ts';
 import type { Stage } from '../domain/flow.ts';
 import type { RevocationReason } from '../domain/words.ts';
@@ -70,7 +69,7 @@ export function batchActivities(house: Activated) {
     async walkStage({ ref, batch, stage, pass }: BatchStage): Promise<StageEnd> {
       return watched((signal) =>
         translated(async () => {
-          if (stage === 'validate') await waitForLower(pool, left, { ref, batch, signal });
+          if (stage === 'validate') await waitForLower(house, left, { ref, batch, signal });
           const { walk, kinds } = walks[stage];
           const stopped = await claimAndWalk(house, { ref, batch, pass, signal }, kinds, walk);
           if (stopped) return { stopped };
@@ -163,7 +162,7 @@ function sceneOf(
 
 /** Budgets go to whoever comes first, so batches are validated in their order. */
 async function waitForLower(
-  pool: pg.Pool,
+  { pool }: Activated,
   left: EventEmitter,
   { ref, batch, signal }: Omit<Claim, 'pass'>,
 ): Promise<void> {
