@@ -124,6 +124,7 @@ describe('what Temporal is set up with', () => {
     const settings = parse(text('deploy/temporal/dynamic-config.yaml'));
     expect(settings).toEqual({
       'matching.enableFairness': [{ value: true }],
+      'system.enableActivityEagerExecution': [{ value: true }],
       'history.transferProcessorMaxPollRPS': [{ value: 2000 }],
       'history.transferProcessorMaxPollHostRPS': [{ value: 2000 }],
     });

@@ -5,6 +5,7 @@ import proto, { type coresdk } from '@temporalio/proto';
 import { bundleWorkflowCode, DefaultLogger } from '@temporalio/worker';
 import { parseWorkflowCode } from '@temporalio/worker/lib/worker.js';
 import { ReusableVMWorkflowCreator } from '@temporalio/worker/lib/workflow/reusable-vm.js';
+import type { Activities } from '../../src/activities/activities.ts';
 
 export type Job = coresdk.workflow_activation.IWorkflowActivationJob;
 export type Thread = Awaited<ReturnType<typeof createThread>>;
@@ -12,6 +13,9 @@ export type WorkflowHost = ReusableVMWorkflowCreator;
 
 /** A run that computes for longer than this has a loop without an await. */
 const isolateTimeoutMs = 5_000;
+
+/** What the stories may ask of their own worker. */
+const localActivities = new Set<string>(['leaveBatch'] satisfies (keyof Activities)[]);
 
 /** The stories must not ask for it. */
 const random = {
@@ -26,7 +30,11 @@ export async function createHost(): Promise<WorkflowHost> {
     workflowsPath: fileURLToPath(new URL('../../src/workflows/index.ts', import.meta.url)),
     logger: new DefaultLogger('WARN'),
   });
-  return ReusableVMWorkflowCreator.create(parseWorkflowCode(code), isolateTimeoutMs, new Set());
+  return ReusableVMWorkflowCreator.create(
+    parseWorkflowCode(code),
+    isolateTimeoutMs,
+    localActivities,
+  );
 }
 
 /** One run in its sandbox: jobs in, commands out. */
