@@ -2,9 +2,11 @@ import { parseArgs } from 'node:util';
 import { benchCampaign, campaignParts } from './campaign.ts';
 import { benchLedger } from './ledger.ts';
 import { benchLimiter } from './limiter.ts';
+import { benchReplay } from './replay.ts';
 
 const usage = `npm run bench -- ledger [--customers N]   the ledger's figures, beside a plain COPY of the same keys
 npm run bench -- limiter [--seconds N]    how much of an allowance is used, with one process and with three
+npm run bench -- replay                   how soon a worker goes on with the largest history
 npm run bench -- campaign [--customers N] [--rounds N] [--large] [--only PART] [--profile FOLDER]
                                           whole campaigns: beside their floors, under Optimove's limit, on disk;
                                           --large: and ten times as many customers
@@ -31,6 +33,7 @@ function count(name: 'customers' | 'rounds' | 'seconds'): number {
 const benches: Record<string, () => Promise<boolean>> = {
   ledger: () => benchLedger(count('customers')),
   limiter: () => benchLimiter(count('seconds')),
+  replay: benchReplay,
   campaign() {
     const { large, only, profile } = values;
     const parts = campaignParts.filter((part) =>
