@@ -113,7 +113,10 @@ export async function settle(
   });
 }
 
-/** The outcome, and the slot's answer with it. */
+/**
+ * The outcome, and the slot's answer with it. A repeat that was not sent leaves the effect as unknown as
+ * the first copy was; of a validation or an allocation a reading has told that it did not arrive.
+ */
 async function closeEffect(
   connection: Connection,
   { effect, outcome, detail, happenings, slot }: Settlement,
@@ -122,9 +125,13 @@ async function closeEffect(
   await connection.query({
     name: 'close_effect',
     text: `with closed as (
-        update effect set outcome = $2, answered = clock_timestamp(), detail = $3,
-          referenced = $4, "references" = $5
-        where id = $1 and (outcome is null or outcome = 'not_sent'))
+        update effect e set outcome = o.outcome, detail = $3, referenced = $4, "references" = $5,
+          answered = case when o.outcome is not null then clock_timestamp() end,
+          alive_until = case when o.outcome is not null then e.alive_until
+            else least(e.alive_until, clock_timestamp()) end
+        from (select nullif($2, case when may_have_arrived and kind not in ('validate', 'allocate')
+          then 'not_sent' end) as outcome from effect where id = $1) o
+        where e.id = $1 and (e.outcome is null or e.outcome = 'not_sent'))
       select case when $6::bigint is not null then answer_slot($6) end`,
     values: [effect, outcome, detail ?? null, referenced, lines, slot ?? null],
   });

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { redemptions, states } from '../domain/assignment.ts';
+import { onlyRow } from './tenants.ts';
 
 /**
  * Redemptions give way to a campaign that is on its way to its deadline, but no longer than this: they
@@ -19,6 +20,22 @@ export async function markRedemptionsDue(
      where campaign = $1 and number = $2`,
     [batch.campaign, batch.number, everyMs],
   );
+}
+
+/**
+ * When the redemptions of a batch were queued, epoch milliseconds: the instant that each is told with,
+ * in whichever call, so that the same redemptionId always says the same.
+ */
+export async function redemptionsQueuedAt(
+  pool: pg.Pool,
+  batch: { campaign: number; number: number },
+): Promise<number> {
+  const found = await pool.query<{ at: number }>(
+    `select round(extract(epoch from coalesce(redemptions_queued_at, clock_timestamp())) * 1000)::float8 as at
+     from batch where campaign = $1 and number = $2`,
+    [batch.campaign, batch.number],
+  );
+  return onlyRow(found).at;
 }
 
 /** The queued redemptions were told; those queued meanwhile keep the batch due. */

@@ -2,7 +2,7 @@ import { v5 as uuidV5 } from 'uuid';
 import { cut } from '../domain/batching.ts';
 import { record } from '../ledger/batches.ts';
 import type { Member } from '../ledger/columns.ts';
-import { markRedemptionsDue } from '../ledger/redemptions.ts';
+import { markRedemptionsDue, redemptionsQueuedAt } from '../ledger/redemptions.ts';
 import type { Promocode } from '../world.ts';
 import { keyOf, promocodesOf } from './allocate.ts';
 import { effectKey, type Order } from './effect.ts';
@@ -41,12 +41,13 @@ export async function redeem(scene: Scene): Promise<Delivered> {
     (member) => member.redemption === 'queued' && member.state === 'allocated',
   );
   const promocodes = await promocodesOf(scene, queued);
+  const at = await redemptionsQueuedAt(scene.pool, scene.batch);
   for (const piece of cut(queued, maxPerCall)) {
     const stopped = await deliver(scene, {
       farSide: 'promotions',
       members: piece,
       maxPerCall,
-      build: (members) => redemptionOrder(scene, members, { at: Date.now() }, promocodes),
+      build: (members) => redemptionOrder(scene, members, { at }, promocodes),
       refuse: (member) => ({ position: member.position, redemption: 'dropped' }),
     });
     if (stopped) return stopped;

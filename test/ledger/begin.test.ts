@@ -164,6 +164,18 @@ test('no report begins over members whose earlier report is open, but its own re
   expect(kinds).toEqual(['approve', 'approve']);
 });
 
+test('a repeat that was surely not sent leaves the first copy as unknown as it was', async () => {
+  const first: Partial<Intent> = { kind: 'redeem', key: 'redeem/1' };
+  await begun({ ...first, aliveMs: 0 });
+  await settled(await begun(first), 'not_sent');
+  const open = await openEffects(ledger.pool, campaign.ref);
+  expect(open.map(({ key, aliveForMs }) => ({ key, aliveForMs }))).toEqual([
+    { key: 'redeem/1', aliveForMs: 0 },
+  ]);
+  await expect(verdictOf({ ...first, hash: 'h2' })).rejects.toThrow(/another body/);
+  expect(await verdictOf(first)).toBe('begun');
+});
+
 test('no report overtakes the first copy of one that was repeated, wherever its process died', async () => {
   await begun({ kind: 'approve', key: 'report/1', positions: [1, 2] });
   const effect = await begun({ kind: 'repeat', key: 'report/1', positions: [1, 2] });

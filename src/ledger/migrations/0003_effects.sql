@@ -13,6 +13,8 @@ create table effect (
   -- What could vary from one building of the body to the next, fixed at the first.
   kept jsonb not null,
   attempts int not null default 1,
+  -- An earlier attempt was never answered: that this one was not sent does not undo it.
+  may_have_arrived boolean not null default false,
   begun timestamptz not null,
   alive_until timestamptz not null,
   -- Null while unanswered; not_sent and refused may be begun again under the same key.
@@ -175,7 +177,7 @@ begin
     p_hash, p_members, p_kept, v_now, v_now + p_alive_ms * interval '1 ms', slot)
   on conflict (campaign, key) do update
     set begun = v_now, alive_until = excluded.alive_until, attempts = e.attempts + 1,
-      outcome = null, answered = null, slot = excluded.slot, hash = excluded.hash, kept = excluded.kept
+      may_have_arrived = e.may_have_arrived or e.outcome is null, outcome = null, answered = null, slot = excluded.slot, hash = excluded.hash, kept = excluded.kept
     where e.outcome in ('refused', 'not_sent') or e.outcome is null and (e.alive_until <= v_now or not v_waits)
   returning e.id into effect;
   -- Somebody began the same effect while this statement waited for its row.
