@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { refusedWebhookAlert } from '../domain/alert.ts';
+import { permitMs } from '../domain/effect.ts';
 import type { TenantSettings } from '../domain/tenant.ts';
 import type { CampaignId } from '../domain/words.ts';
 import type { Delivery, Inbox, Receipt } from '../ledger/inbox.ts';
@@ -9,8 +10,6 @@ import type { Log } from '../world.ts';
 import type { AlarmDeps } from './alarm.ts';
 import { announcementOf, type OpenedEvent, unusableAnnouncement } from './announcement.ts';
 
-/** A permit that was given before the fence is good for this long: then nothing new leaves. */
-const permitMs = 250;
 /** A store that has not answered by then is away; Optimove waits for our answer. */
 const ledgerBoundMs = 1_500;
 const temporalBoundMs = 2_000;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { EffectKind } from '../domain/effect.ts';
+import { type EffectKind, permitMs } from '../domain/effect.ts';
 import { Fault } from '../domain/fault.ts';
 import type { Happening } from '../ledger/columns.ts';
 import { type Beginning, begin, type Intent, markUnknown, settle } from '../ledger/effects.ts';
@@ -9,9 +9,6 @@ import { multirange } from '../ledger/positions.ts';
 import type { Call, Permit, Rank } from '../world.ts';
 import { type Diary, openDiary } from './diary.ts';
 import type { Scene, Stop } from './scene.ts';
-
-/** Good for this long after `begin` was called, milliseconds: then what the ledger said may be stale. */
-const permitMs = 250;
 
 /** One outside call that changes something, and what its answer will mean. */
 export interface Order<A> {

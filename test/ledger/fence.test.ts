@@ -52,9 +52,9 @@ test.each(['deleted', 'operator'] as const)(
       };
       const running = Promise.all(Array.from({ length: lanes }, lane));
       await expect.poll(() => begins, { interval: 1 }).toBeGreaterThan(lanes + round * 7);
-      const asked = performance.now();
+      const before = begins;
       expect(await fenceCampaign(ledger.pool, campaign.id, fence)).toBe(true);
-      const waitedMs = performance.now() - asked;
+      const overtook = begins - before;
       expect(new Set(await running)).toEqual(new Set(['fenced']));
       const later = await ledger.pool.query(
         `select e.id from effect e join campaign c on c.ref = e.campaign
@@ -62,8 +62,8 @@ test.each(['deleted', 'operator'] as const)(
         [campaign.ref],
       );
       expect(later.rows).toEqual([]);
-      // A writer that starves behind shared locks waits for seconds; the machine is shared.
-      expect(waitedMs).toBeLessThan(4_000);
+      // A writer that starves behind shared locks sees thousands pass; by turns it is a few a lane.
+      expect(overtook).toBeLessThan(6 * lanes);
     }
   },
 );

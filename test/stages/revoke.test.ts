@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Fault } from '../../src/domain/fault.ts';
 import { type RevocationReason, revocationReasons } from '../../src/domain/words.ts';
 import { heldBatches, markAwaited } from '../../src/ledger/batches.ts';
 import { appendChange } from '../../src/ledger/columns.ts';
@@ -108,6 +109,20 @@ test('redemptions are told once and for all, and keep nothing due', async () => 
   expect(batch.far.of('redeem')).toHaveLength(1);
   expect(batch.far.redeemed.size).toBe(3);
   expect(await queuedBatches(ledger.pool, batch.id.tenant)).toEqual([]);
+});
+
+test('a redemption says the same in whichever call it is told, also after a refused repeat', async () => {
+  const batch = await openBatch(ledger, rowsOf(2));
+  await batch.walk(...given, 'report', 'redeem');
+  batch.far.mishap('redeem', { acts: true, fault: lostAnswer() });
+  batch.far.mishap('redeem', {
+    acts: false,
+    fault: new Fault('refused', 'answered 400', { status: 400 }),
+  });
+  await batch.walk('tell');
+  const calls = batch.far.of('redeem').map(({ hash }) => hash);
+  expect(calls).toHaveLength(3);
+  expect(new Set(calls).size).toBe(1);
 });
 
 test('what is queued while others are told keeps the batch due', async () => {
