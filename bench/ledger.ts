@@ -98,6 +98,7 @@ function settingsFor(urls: {
     tenant,
     timeZone: 'UTC',
     webhookToken: 'none',
+    apiKeys: [],
     allowFrom: [],
     optimove: { baseUrl: urls.optimove, apiKey: 'sandbox-optimove-key', rateLimit, pageSize },
     promotions: {
@@ -109,6 +110,7 @@ function settingsFor(urls: {
       recovery: 'assignments',
       unknownCodes: 'refuse',
     },
+    publisher: undefined,
     dataConnection: undefined,
     platform: {
       baseUrl: urls.platform,
@@ -119,12 +121,15 @@ function settingsFor(urls: {
     },
     scheduled: {
       conditional: 'managed',
+      activation: 'immediate',
       codes: 'all',
       clearanceMarginMs: 30_000,
       executionDelayMs: 1_800_000,
       redeemEveryMs: 0,
       lanes: 8,
     },
+    claims: undefined,
+    triggerChannels: [],
     limits: { maxAudience: 100_000_000, onlyCustomers: [] },
   };
 }

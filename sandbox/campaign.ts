@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { type Books, HELD, has, openBooks, SCREENED, SCREENED_OUT } from './books.ts';
+import { type Books, HELD, has, openBooks, REWARDED, SCREENED, SCREENED_OUT } from './books.ts';
 import { wholeSecond } from './local-time.ts';
 import {
   holdsSeveralCodes,
@@ -145,13 +145,20 @@ export function openPosition(
 }
 
 /** In how many instances this customer holds this code at the platform now. */
-export function heldOf(campaign: Campaign, index: number, slot: number): number {
-  let held = 0;
+export const heldOf = (campaign: Campaign, index: number, slot: number) =>
+  countInstances(campaign, index, slot, HELD);
+
+/** In how many instances this customer was awarded this code. */
+export const awardedOf = (campaign: Campaign, index: number, slot: number) =>
+  countInstances(campaign, index, slot, REWARDED);
+
+function countInstances(campaign: Campaign, index: number, slot: number, facts: number): number {
+  let count = 0;
   for (let instance = 0; instance < instancesOf(campaign, index); instance += 1) {
     const position = positionOf(campaign, index, slot, instance);
-    if (has(campaign.books.assignments, position, HELD)) held += 1;
+    if (has(campaign.books.assignments, position, facts)) count += 1;
   }
-  return held;
+  return count;
 }
 
 /** Did he pass the platform's screen? A tenant who never asks it has rules of his own. */

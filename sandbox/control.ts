@@ -12,7 +12,7 @@
  * GET  /control/{t}/traffic                   calls by kind, 429, 401, faults that struck, arrivals, timeline
  * PUT  /control/{t}/faults                    {rules: [faultRule (faults.ts)], seed?}; [] ends them
  * PUT  /control/{t}/profile                   any of profileOptions (options.ts)
- * PUT  /control/{t}/latencies                 {optimove?, promotions?, data?, platform?} in ms
+ * PUT  /control/{t}/latencies                 {optimove?, promotions?, publisher?, data?, platform?} in ms
  * PUT  /control/{t}/key                       {broken: boolean}: 401 for every key
  * PUT  /control/{t}/promotions/{code}         {state?, audienceCap?, rewardBudgets?}
  * Triggered campaigns and claims: see triggered/control.ts.

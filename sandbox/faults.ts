@@ -6,7 +6,9 @@ import { hash } from './population.ts';
  * number of the call of its kind, so that a failing run is repeated by its seed.
  */
 export const faultRule = z.strictObject({
-  far: z.enum(['optimove', 'promotions', 'data', 'platform', 'hooks', '*']).default('*'),
+  far: z
+    .enum(['optimove', 'promotions', 'publisher', 'data', 'platform', 'hooks', '*'])
+    .default('*'),
   /** The call's kind as the books count it (`validate`, `allocations`, …); absent: all. */
   kind: z.string().optional(),
   fault: z.enum([

@@ -81,6 +81,7 @@ export const profileOptions = z.strictObject({
 export const latencyOptions = z.strictObject({
   optimove: z.number().nonnegative().default(0),
   promotions: z.number().nonnegative().default(0),
+  publisher: z.number().nonnegative().default(0),
   data: z.number().nonnegative().default(0),
   platform: z.number().nonnegative().default(0),
 });
@@ -135,6 +136,13 @@ export const tenantOptions = z.strictObject({
       apiKey: z.string().default('sandbox-promotions-key'),
       sharesOptimoveLimit: z.boolean().default(true),
       limit: limitOptions.default({ requests: 50, perSeconds: 10 }),
+    })
+    .prefault({}),
+  publisher: z
+    .strictObject({
+      apiKey: z.string().default('sandbox-publisher-key'),
+      sharesOptimoveLimit: z.boolean().default(false),
+      limit: limitOptions.default(null),
     })
     .prefault({}),
   data: z

@@ -15,6 +15,7 @@ import { readAssignments } from './promotions/assignments.ts';
 import { findPromocode, getPromocode, getPromotion } from './promotions/codes.ts';
 import { recordRedemptions } from './promotions/redemptions.ts';
 import { validateCustomers } from './promotions/validation.ts';
+import { decideTrigger } from './publisher.ts';
 
 /** Every call the far sides answer. Optimove's also come with the old prefix `/current`. */
 export const routes: Route[] = [
@@ -32,6 +33,13 @@ export const routes: Route[] = [
   promotions('POST', '/promocodes/([^/]+)/validateCustomers', 'validate', validateCustomers),
   promotions('POST', '/promotions/customerAssignments', 'assignments', readAssignments),
   promotions('POST', '/promotions/redemptions', 'redemptions', recordRedemptions),
+  {
+    far: 'publisher',
+    method: 'POST',
+    path: /^\/(?:v1\/publish|triggers)$/i,
+    kind: 'trigger',
+    handle: decideTrigger,
+  },
   {
     far: 'data',
     method: 'POST',

@@ -1,6 +1,6 @@
 import { createControl } from './control.ts';
 import { createDirector, type Director } from './director.ts';
-import { type SandboxOptions, sandboxOptions } from './options.ts';
+import { type FarSide, type SandboxOptions, sandboxOptions } from './options.ts';
 import { createFarSides } from './server.ts';
 import { createTenant } from './tenant.ts';
 
@@ -9,7 +9,7 @@ export interface Sandbox extends Director {
   /** `http://127.0.0.1:port`; far sides stand at `{url}/{tenant}/{far side}`. */
   url: string;
   /** Base URLs of one tenant's far sides, as its configuration wants them. */
-  urls(tenant: string): { optimove: string; promotions: string; data: string; platform: string };
+  urls(tenant: string): Record<FarSide, string>;
   /** Ends every connection, also those that a fault keeps waiting. */
   close(): Promise<void>;
 }
@@ -38,6 +38,7 @@ export async function startSandbox(options: SandboxOptions = {}): Promise<Sandbo
     urls: (tenant) => ({
       optimove: `${url}/${tenant}/optimove`,
       promotions: `${url}/${tenant}/promotions`,
+      publisher: `${url}/${tenant}/publisher`,
       data: `${url}/${tenant}/data`,
       platform: `${url}/${tenant}/platform`,
     }),

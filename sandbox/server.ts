@@ -84,7 +84,7 @@ function refuseAtTheDoor(
   request: IncomingMessage,
   arrivedAtMs: number,
 ): Answer | undefined {
-  if (far !== 'optimove' && far !== 'promotions') return undefined;
+  if (far === 'data' || far === 'platform') return undefined;
   const isKeyRight = request.headers['x-api-key'] === tenant.options[far].apiKey;
   if (tenant.keyBroken || !isKeyRight) {
     tenant.unauthorized += 1;
@@ -93,11 +93,17 @@ function refuseAtTheDoor(
   }
   if (tenant.windows[far]?.admit(arrivedAtMs) === false) {
     tenant.http429 += 1;
-    return answer(429, tooManyRequests(far === 'optimove' ? 'General API' : 'Promotions API'));
+    return answer(429, tooManyRequests(limitNames[far]));
   }
   tenant.arrivals.push(arrivedAtMs);
   return undefined;
 }
+
+const limitNames = {
+  optimove: 'General API',
+  promotions: 'Promotions API',
+  publisher: 'Publisher API',
+};
 
 function act(route: Route, call: Call): Answer {
   if (call.body.length > LARGEST_BODY) return answer(413, 'Content Too Large');

@@ -50,7 +50,10 @@ export interface Tenant {
 
 export function createTenant(name: string, options: TenantOptions, seed: number): Tenant {
   const optimove = createWindow(options.optimove.limit);
-  const { sharesOptimoveLimit, limit } = options.promotions;
+  const windowOf = (far: {
+    sharesOptimoveLimit: boolean;
+    limit: Parameters<typeof createWindow>[0];
+  }) => (far.sharesOptimoveLimit ? optimove : createWindow(far.limit));
   return {
     name,
     seed,
@@ -66,7 +69,11 @@ export function createTenant(name: string, options: TenantOptions, seed: number)
     idempotency: new Map(),
     redemptions: { ids: createKeyTable(), contents: [] },
     uniqueOwners: createKeys(),
-    windows: { optimove, promotions: sharesOptimoveLimit ? optimove : createWindow(limit) },
+    windows: {
+      optimove,
+      promotions: windowOf(options.promotions),
+      publisher: windowOf(options.publisher),
+    },
     faults: createFaults([], seed),
     calls: new Map(),
     arrivals: [],

@@ -27,6 +27,7 @@ export type Rule =
   | 'left allocated'
   | 'taken back though allowed'
   | 'visitor'
+  | 'forwarded otherwise'
   | 'given before the claim'
   | 'granted but not held'
   | 'granted without right'

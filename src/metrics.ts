@@ -53,7 +53,9 @@ export function createMetrics(deps: MetricsDeps) {
 }
 
 /** What this process does. */
-function createCounts(registry: Registry): Meter & { countHook: CountHook } {
+function createCounts(
+  registry: Registry,
+): Meter & { countHook: CountHook; countCheck: CountCheck } {
   const registers = [registry];
   const byStage = ['tenant', 'stage'] as const;
   // From a quick local call to one that waited for a window of the limiter, or for a slow list.
@@ -90,8 +92,25 @@ function createCounts(registry: Registry): Meter & { countHook: CountHook } {
     registers,
     buckets,
   });
+  const checks = new Counter({
+    name: 'promoflow_checks_total',
+    help: 'Checks of the gate, by their answer and why it was given.',
+    labelNames: ['tenant', 'allowed', 'cause'],
+    registers,
+  });
+  const checkDurations = new Histogram({
+    name: 'promoflow_check_duration_seconds',
+    help: 'From the arrival of a check until it was answered.',
+    labelNames: ['tenant'],
+    registers,
+    buckets: [0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5],
+  });
   return {
     countHook: (tenant, status) => webhooks.inc({ tenant, status }),
+    countCheck({ tenant, allowed, cause }, tookMs) {
+      checks.inc({ tenant, allowed: String(allowed), cause });
+      checkDurations.observe({ tenant }, tookMs / 1_000);
+    },
     turnCame: (of, waitedMs) => waits.observe(of, waitedMs / 1_000),
     effectEnded({ tenant, stage, outcome }, facts) {
       effects.inc({ tenant, stage, outcome });
@@ -102,6 +121,7 @@ function createCounts(registry: Registry): Meter & { countHook: CountHook } {
 }
 
 type CountHook = (tenant: string, status: number) => void;
+type CountCheck = (of: { tenant: string; allowed: boolean; cause: string }, tookMs: number) => void;
 
 /** What the ledger knows; returns how it is read anew. One reading at a time; it never rejects. */
 function createLedgerGauges(

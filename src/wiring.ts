@@ -3,6 +3,7 @@ import type { NativeConnectionOptions } from '@temporalio/worker';
 import type { Environment } from './config/environment.ts';
 import type { Config } from './config/load.ts';
 import { ConfigError } from './config/mistakes.ts';
+import { createDecisions } from './decisions/check.ts';
 import { createAlarm } from './ledger/alarm.ts';
 import { createContacts } from './ledger/contacts.ts';
 import { createInbox } from './ledger/inbox.ts';
@@ -33,6 +34,9 @@ export interface Addresses {
 
 export type Wired = ReturnType<typeof wire>;
 
+/** The ledger's connections that are the gate's alone. */
+const gateConnections = 10;
+
 /** Joins all parts of one process. Opens no connection: the first use does. */
 export function wire(config: Config, addresses: Addresses, log: Log) {
   const { databaseUrl, temporal } = addresses;
@@ -42,7 +46,11 @@ export function wire(config: Config, addresses: Addresses, log: Log) {
   const contacts = createContacts(pool);
   const served = serve({ pool, starts, turns, contacts, log });
   served.apply(config);
-  const { tenants } = served;
+  const { tenants, worlds } = served;
+  const metrics = createMetrics({ pool, tenants, log });
+  const kickSettlement = (tenant: string) => starts.kickSettlement(tenant);
+  // Whoever waits for an answer must not wait behind bulk work for a connection.
+  const gatePool = createPool(databaseUrl, gateConnections);
   return {
     ...served,
     pool,
@@ -58,15 +66,19 @@ export function wire(config: Config, addresses: Addresses, log: Log) {
       customers: createCustomers(pool),
       suppressions: createSuppressions({ pool, starts, log }),
     },
-    metrics: createMetrics({ pool, tenants, log }),
+    decisions: createDecisions({
+      ...{ pool: gatePool, turns: createTurns({ pool: gatePool }), worlds, log, metrics },
+      kickSettlement,
+    }),
+    metrics,
     ledgerMissing: () => ledgerMissing(pool),
     temporalMissing: () => starts.missing(),
-    kickSettlement: (tenant: string) => starts.kickSettlement(tenant),
+    kickSettlement,
     /** Lets go of the ledger and of Temporal; the doors and the worker have been stopped before. */
     async stop(): Promise<void> {
       contacts.stop();
       await starts.stop();
-      await pool.end();
+      await Promise.all([pool.end(), gatePool.end()]);
     },
   };
 }

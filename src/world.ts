@@ -95,9 +95,13 @@ export interface Reading {
 export interface World {
   optimove: Optimove;
   promotions: Promotions | undefined;
+  publisher: Publisher | undefined;
   dataConnection: DataConnection | undefined;
   platform: Platform;
 }
+
+/** Named values that are only passed on, under names of the tenant's own. */
+export type Values = Record<string, unknown>;
 
 /** One row of an audience as it came, one row a customer and code. */
 export interface AudienceRow {
@@ -125,6 +129,11 @@ export interface Optimove {
   campaignDetails(campaignId: string, reading: Reading): Promise<CampaignDetails>;
   /** UpdateCustomerPromotionStatus, at most 10,000 customers of one campaign (API §7). */
   reportStatus(report: StatusReport): Call<void>;
+  /**
+   * Tells Optimove where to ask its checks, by either generation of the call (API §9.1). By v1 the address
+   * takes the place of the one before; whether by v2 it does is not documented.
+   */
+  registerGate(url: string, generation: 'v1' | 'v2', reading: Reading): Promise<void>;
   /** A cheap read that only asks whether our key is known (GetLastDataUpdate, API §6.7). */
   probe(reading: Reading): Promise<void>;
 }
@@ -169,6 +178,11 @@ export interface Validation {
   seriesId: string | undefined;
   promocodeId: string;
   customerIds: string[];
+  /** False where it is not said. */
+  isTriggered?: boolean;
+  channelId?: string;
+  /** By customer: what is true of this very moment, such as a deposit's amount (API §10.2, §10.5). */
+  sessionProperties?: ReadonlyMap<string, Values>;
 }
 
 /** No reward means not eligible, whatever else the answer says. */
@@ -192,6 +206,16 @@ export interface RedemptionReport {
   promotionId: string | undefined;
   redeemedAt: number;
   rewards: Reward[];
+}
+
+/** The optimove-optipromo-publisher (API §10.8), which decides triggers in the tenant's place. */
+export interface Publisher {
+  /**
+   * Forwards a trigger's body as it came, and resolves to whether the customer is allowed. What has no
+   * key must not be asked twice. Rejects with a Fault, or after `budgetMs`, turn included, with a
+   * TimeoutError; either way nobody is allowed.
+   */
+  decide(body: Buffer, budgetMs: number): Promise<boolean>;
 }
 
 export interface DataConnection {
@@ -231,6 +255,7 @@ export interface AllocationCampaign {
   id: string;
   kind: 'scheduled' | 'triggered';
   seriesId?: string;
+  brandId?: string;
   notes?: string;
   tags?: string[];
   channelIds?: string[];
@@ -250,6 +275,12 @@ export interface AllocationOrder {
     actionId: string | undefined;
     promocodeId: string | undefined;
     promotionId: string | undefined;
+    /** The promotion's own properties, as Customer Assignment tells them (API §10.6). */
+    properties?: Values;
+    templateId?: string;
+    /** What event 11 said of the customer and of what happened (API §5.7). */
+    attributes?: Values;
+    event?: Values;
   }[];
 }
 

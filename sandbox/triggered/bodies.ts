@@ -24,15 +24,44 @@ export function createQuestions(
       (isComma ? 1 : 0) + (isCapital ? 2 : 0) + (isNumber ? 4 : 0) + (isVisitor ? 8 : 0);
     let parts = written.get(variant);
     if (parts === undefined) {
-      const body = question(campaignId, options, isVisitor, isNumber, isComma);
-      const [head = '', tail = ''] = JSON.stringify(isCapital ? capitalize(body) : body).split(
-        JSON.stringify(USER),
-      );
-      parts = [head, tail];
+      parts = partsOf(campaignId, options, variant);
       written.set(variant, parts);
     }
     return parts[0] + JSON.stringify(userId) + parts[1];
   };
+}
+
+/** What stands before and behind the customer in one of the sixteen spellings. */
+function partsOf(
+  campaignId: string,
+  options: TriggeredOptions,
+  variant: number,
+): [head: string, tail: string] {
+  const [isComma, isCapital, isNumber, isVisitor] = [1, 2, 4, 8].map((bit) => (variant & bit) > 0);
+  const body = question(
+    campaignId,
+    options,
+    isVisitor === true,
+    isNumber === true,
+    isComma === true,
+  );
+  const text = JSON.stringify(isCapital ? capitalize(body) : body);
+  const [head = '', tail = ''] = text.split(JSON.stringify(USER));
+  return [head, tail];
+}
+
+/** Is this, to the letter, a question that the gate may have been asked about this customer? */
+export function isQuestion(
+  campaignId: string,
+  options: TriggeredOptions,
+  asked: { userId: string; isVisitor: boolean },
+  text: string,
+): boolean {
+  for (let variant = asked.isVisitor ? 8 : 0; variant < (asked.isVisitor ? 16 : 8); variant += 1) {
+    const [head, tail] = partsOf(campaignId, options, variant);
+    if (text === head + JSON.stringify(asked.userId) + tail) return true;
+  }
+  return false;
 }
 
 function question(

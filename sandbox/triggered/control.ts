@@ -5,6 +5,7 @@
  * POST   /control/{t}/campaigns/{id}/checks    checksOptions → measures; asks the gate
  * POST   /control/{t}/campaigns/{id}/events    eventsOptions → measures; sends event 11
  * POST   /control/{t}/campaigns/{id}/claims    claimsOptions → measures; the shop claims
+ * GET    /control/{t}/gates                    the addresses of the gate that was registered last
  * GET    /control/{t}/campaigns/{id}/checks    the measures so far; also events, claims
  * DELETE /control/{t}/campaigns/{id}/fire      no more is sent
  *
@@ -71,6 +72,7 @@ export function triggerOrdersOf(director: Director): Order[] {
         ({ tenant, id }) => director[reading](tenant, id),
       ],
     ),
+    ['GET', at('/control/([^/]+)/gates'), 200, ({ tenant }) => director.gates(tenant)],
     ['DELETE', at(`${campaign}/fire`), 200, ({ tenant, id }) => director.ceaseFire(tenant, id)],
   ];
 }

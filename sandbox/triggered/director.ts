@@ -50,6 +50,9 @@ export function createTriggerOrders(
       return keep(name, id, fireClaims(tenantOf(name), campaignOf(name, id), asked));
     },
 
+    /** Where checks go that are not told another place: what was registered last (API §9.1). */
+    gates: (name: string) => tenantOf(name).gateUrls,
+
     /** Ends all fire on this campaign; what was sent is still listened for. */
     ceaseFire(name: string, id: string | number): void {
       for (const [fire, place] of fires) if (place === `${name} ${id}`) fire.stop();

@@ -116,7 +116,7 @@ function enter(
   }
   tell(trigger, index, instance, TOLD);
   mark(campaign.books.customers, index, APPROVED);
-  if (trigger.options.awardedBy === 'tenant') return;
+  if (trigger.options.awardedBy !== 'optimove') return;
   for (const [slot, code] of campaign.options.codes.entries()) {
     const promotion = tenant.promotions.get(code);
     const position = openPosition(campaign, index, slot, REWARDED);

@@ -1,5 +1,5 @@
 import { APPROVED, DENIED as BOOK_DENIED, clear, has, mark, SCREENED_OUT } from '../books.ts';
-import { type Campaign, heldOf, isClosed, isScreened } from '../campaign.ts';
+import { awardedOf, type Campaign, heldOf, isClosed, isScreened } from '../campaign.ts';
 import { spendOnApproval } from '../optimove/status.ts';
 import { isVisitor } from '../population.ts';
 import type { Tenant } from '../tenant.ts';
@@ -135,10 +135,14 @@ function judgeYes(tenant: Tenant, campaign: Campaign, trigger: Trigger, asked: A
   }
 }
 
-/** As many rewards of each code (or of any, by option) as instances that were allowed. */
+/**
+ * As many rewards of each code (or of any, by option) as instances that were allowed. Where the
+ * publisher decides, its awards count: the platform hears of them later.
+ */
 export function holdsEnough(campaign: Campaign, trigger: Trigger, index: number): boolean {
   const { allowed } = answersOf(trigger, index);
-  const held = campaign.options.codes.map((_, slot) => heldOf(campaign, index, slot));
+  const countOf = trigger.options.awardedBy === 'publisher' ? awardedOf : heldOf;
+  const held = campaign.options.codes.map((_, slot) => countOf(campaign, index, slot));
   const enough = held.map((count) => count >= allowed);
   return campaign.options.approvalNeeds === 'any' ? enough.some(Boolean) : enough.every(Boolean);
 }

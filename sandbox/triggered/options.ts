@@ -55,8 +55,11 @@ export const triggeredOptions = populationOptions
     /** Does an allowed customer hold the reward, or may he claim it? */
     activation: z.enum(['immediate', 'claimed']).default('immediate'),
     approvalNeeds: z.enum(['all', 'any']).default('all'),
-    /** Who asks Promotions: the tenant, or Optimove itself before it sends event 11 (auto flow). */
-    awardedBy: z.enum(['tenant', 'optimove']).default('tenant'),
+    /**
+     * Who asks Promotions: the tenant, or Optimove itself before it sends event 11 (auto flow), or the
+     * publisher when a check is forwarded to it.
+     */
+    awardedBy: z.enum(['tenant', 'optimove', 'publisher']).default('tenant'),
     gateUrls: z.array(z.url()).min(1).optional(),
     hookUrl: z.url().optional(),
     claimsUrl: z.url().optional(),

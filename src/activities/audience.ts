@@ -75,6 +75,8 @@ const canceledSweep = maxSweeps + 1;
 async function unite(house: Activated, ref: number, signal: AbortSignal): Promise<void> {
   const { pool } = house;
   const campaign = await campaignOf(pool, ref);
+  // Nobody is the audience of a triggered campaign: whoever was asked about is in the ledger.
+  if (campaign.kind === 'triggered') return;
   const { tenant, campaignId } = campaign;
   const { optimove } = worldOf(house, tenant);
   const top = campaign.plan?.pageSize ?? 10_000;

@@ -5,6 +5,12 @@ import type { FarSide } from '../domain/words.ts';
 import { endAlert } from '../ledger/alerts.ts';
 import { heldBatches } from '../ledger/batches.ts';
 import { findCampaign } from '../ledger/campaigns.ts';
+import {
+  answerOverdue,
+  hasOverdueTriggers,
+  isPoolFinished,
+  overduePools,
+} from '../ledger/overdue.ts';
 import { clearRedemptionsDue, queuedBatches } from '../ledger/redemptions.ts';
 import { hasUnspread, suppressionDebts } from '../ledger/suppression-marks.ts';
 import { haltOf, resumeTenant } from '../ledger/tenants.ts';
@@ -15,6 +21,7 @@ import {
   unendedCancellations,
   unsettledBatches,
 } from '../ledger/unsettled.ts';
+import { endPool } from '../stages/late.ts';
 import { redeem } from '../stages/redeem.ts';
 import type { Reading, World } from '../world.ts';
 import { claimAndWalk } from './batch.ts';
@@ -35,6 +42,10 @@ export interface Debts {
   canceled: UnendedCancellation[];
   /** Suppressions that have not been looked for in the campaigns under way. */
   unspread: boolean;
+  /** Triggers whose time is over and that nobody has answered. */
+  overdue: boolean;
+  /** Pools of checks whose time is over, and whose gateway has not brought them to their end. */
+  pools: Debt[];
   /** Batches in which suppressed customers were given something, or were told of it. */
   suppressions: Debt[];
   halted: boolean;
@@ -49,6 +60,8 @@ const recoverable: EffectKind[] = [
   'redeem',
   'revoke',
 ];
+
+const overdueAtOnce = 10_000;
 
 /** Activities of the stories that keep house: settlement and expiry. */
 export function upkeepActivities(house: Activated) {
@@ -68,8 +81,30 @@ export function upkeepActivities(house: Activated) {
         canceled: await unendedCancellations(pool, tenant),
         unspread: await hasUnspread(pool, tenant),
         suppressions: (await suppressionDebts(pool, tenant)).slice(0, sliceBatches),
+        overdue: await hasOverdueTriggers(pool, tenant),
+        pools: (await overduePools(pool, tenant)).slice(0, sliceBatches),
         halted: (await haltOf(pool, tenant)) !== undefined,
       };
+    },
+
+    /** Writes false for the triggers whose gateway has died, or was away from the ledger. Repeatable. */
+    async answerOverdue({ tenant }: { tenant: string }): Promise<number> {
+      let answered = 0;
+      for (let some = overdueAtOnce; some === overdueAtOnce; answered += some) {
+        some = await answerOverdue(pool, tenant, overdueAtOnce);
+      }
+      return answered;
+    },
+
+    /** Brings a pool of checks to its end. Its claim ends every older attempt. True when nothing is left. */
+    async settlePool({ campaign, number }: Debt): Promise<boolean> {
+      return watched((signal) =>
+        translated(async () => {
+          const claim = { ref: campaign, batch: number, signal };
+          await claimAndWalk(house, claim, ['revoke'], endPool);
+          return isPoolFinished(pool, campaign, number);
+        }),
+      );
     },
 
     /** Finds out what became of the effects of one batch whose answers were lost. */
@@ -118,8 +153,8 @@ export function upkeepActivities(house: Activated) {
           return { resumed: false, campaigns: [] };
         }
         await resumeTenant(pool, tenant);
-        // Nothing was asked of a data connection: its alert ends with the next upload it takes.
-        if (halt.farSide !== 'dataConnection') {
+        // Where nothing was asked, the alert ends with the next call that the far side takes.
+        if (halt.farSide !== 'dataConnection' && halt.farSide !== 'publisher') {
           await endAlert(house, { kind: 'halt', tenant, subject: halt.farSide });
         }
         log.info(
@@ -155,7 +190,8 @@ async function ask(world: World, farSide: FarSide, reading: Reading): Promise<vo
       await world.platform.lookUp([], reading);
       return;
     case 'dataConnection':
-      // No read is known (API §12): the next upload will tell.
+    case 'publisher':
+      // No read is known (API §12, §10.8): the next call will tell.
       return;
   }
 }

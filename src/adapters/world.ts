@@ -1,10 +1,11 @@
-import type { Allowance, TenantSettings } from '../domain/tenant.ts';
+import { type Allowance, hasGate, type TenantSettings } from '../domain/tenant.ts';
 import type { RateLimit, World } from '../world.ts';
 import { createDataConnection } from './data-connection.ts';
 import type { Dependencies } from './http/endpoint.ts';
 import { createOptimove } from './optimove/optimove.ts';
 import { createPlatform } from './platform.ts';
 import { createPromotions } from './promotions/promotions.ts';
+import { createPublisher } from './publisher.ts';
 
 /**
  * The far sides of one tenant. Opens no connection before the first call. Keys and secrets are those of
@@ -15,12 +16,12 @@ export function createWorld(
   deps: Dependencies,
   now: () => TenantSettings = () => settings,
 ): World {
-  const { tenant, timeZone, optimove, promotions, dataConnection, platform } = settings;
+  const { tenant, timeZone, optimove, promotions, publisher, dataConnection, platform } = settings;
   const limitOf = (farSide: string, allowance: Allowance): RateLimit => ({
     bucket: `${tenant}/${farSide}`,
     ...allowance,
-    // Spacing serves gates and claims, which no tenant has yet; bulk work may come in bursts.
-    spaced: false,
+    // Whoever waits for a gate or a claim must find a slot soon; else bulk work may come in bursts.
+    spaced: hasGate(settings) || settings.claims !== undefined,
   });
   const optimoveLimit = limitOf('optimove', optimove.rateLimit);
   const optional = (farSide: string, allowance: Allowance | undefined) =>
@@ -48,6 +49,20 @@ export function createWorld(
             : limitOf('promotions', promotions.rateLimit),
           get apiKey() {
             return (now().promotions ?? promotions).apiKey;
+          },
+        },
+        deps,
+      ),
+    publisher:
+      publisher &&
+      createPublisher(
+        {
+          ...publisher,
+          limit: publisher.sharesOptimoveLimit
+            ? optimoveLimit
+            : optional('publisher', publisher.rateLimit),
+          get apiKey() {
+            return (now().publisher ?? publisher).apiKey;
           },
         },
         deps,

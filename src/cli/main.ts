@@ -4,6 +4,7 @@ import { ConfigError } from '../config/mistakes.ts';
 import { addAudit } from './commands/audit.ts';
 import { addCampaign } from './commands/campaign.ts';
 import { addCustomer } from './commands/customer.ts';
+import { addSetup } from './commands/setup.ts';
 import { addStatus } from './commands/status.ts';
 import { addSuppress } from './commands/suppress.ts';
 import { addTenant } from './commands/tenant.ts';
@@ -26,7 +27,10 @@ export async function run(args: readonly string[]): Promise<void> {
   }
 }
 
-const commands = [addStatus, addCampaign, addCustomer, addSuppress, addTenant, addAudit, addVerify];
+const commands = [
+  ...[addStatus, addCampaign, addCustomer, addSuppress, addTenant, addAudit],
+  ...[addVerify, addSetup],
+];
 
 /** Commander has printed its own message already. */
 function exitCodeOf(error: unknown): number {

@@ -1,6 +1,6 @@
 /** The sections of a tenant's far sides, with their defaults. */
 import { z } from 'zod';
-import { baseUrl, choice, count, rateLimit, secret, text } from './fields.ts';
+import { baseUrl, choice, count, hookUrl, rateLimit, secret, text } from './fields.ts';
 
 /** 50 requests in any 10 s for a key (API §2). */
 const documentedLimit = { requests: 50, perMs: 10_000 };
@@ -20,6 +20,14 @@ export const promotions = z.strictObject({
   maxCustomersPerCall: count(1, 10_000).default(10_000),
   recovery: choice(['assignments', 'lapse']).default('assignments'),
   unknownCodes: choice(['refuse', 'hold']).default('refuse'),
+});
+
+export const publisher = z.strictObject({
+  baseUrl,
+  apiKey: secret,
+  sharesOptimoveLimit: z.boolean({ error: 'must be true or false' }).default(false),
+  rateLimit: rateLimit.optional(),
+  listenerUrl: hookUrl.optional(),
 });
 
 export const dataConnection = z.strictObject({

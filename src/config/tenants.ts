@@ -4,22 +4,10 @@
  */
 import { z } from 'zod';
 import type { TenantSettings } from '../domain/tenant.ts';
+import * as campaigns from './campaigns.ts';
+import { contradictions } from './contradictions.ts';
 import * as farSides from './far-sides.ts';
-import { baseUrl, choice, count, hookUrl, notBuilt, secret, text, timeZone } from './fields.ts';
-
-const scheduled = z.strictObject({
-  conditional: choice(['managed', 'off'], ['publisher', 'shadow']).default('managed'),
-  // Event 13 is recorded; what it leads to comes with the other flows.
-  executed: choice(['assignments', 'off'], ['executions']).default('assignments'),
-  activation: choice(['immediate'], ['claimed']).default('immediate'),
-  codes: choice(['all', 'any']).default('all'),
-  sortBy: notBuilt('the order of an audience'),
-  clearanceMarginSeconds: count(1, 86_400).default(30),
-  executionDelayMinutes: count(0, 10_080).default(30),
-  notSent: choice(['list'], ['revoke']).default('list'),
-  redeemEveryMinutes: count(0, 1_440).default(1),
-  lanes: count(1, 64).default(8),
-});
+import { baseUrl, choice, count, hookUrl, secret, text, timeZone } from './fields.ts';
 
 const limits = z.strictObject({
   maxAudience: count(1, 1_000_000_000).default(2_000_000),
@@ -36,56 +24,51 @@ const address = z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()], {
   error: 'must be an address or a CIDR range',
 });
 
-const tenant = z
-  .strictObject({
-    timeZone,
-    webhookToken: z
-      .string({ error: 'must be a text' })
-      .regex(/^[\w.~-]+$/, 'must be of letters, digits and . _ ~ - (it is part of a path)'),
-    apiKeys: z
-      .array(secret)
-      .max(0, 'not built yet: the doors for claims and redemptions')
-      .default([]),
-    allowFrom: z.array(address).default([]),
-    optimove: farSides.optimove,
-    promotions: farSides.promotions.optional(),
-    publisher: notBuilt('the publisher flow'),
-    dataConnection: farSides.dataConnection.optional(),
-    platform: farSides.platform,
-    scheduled: scheduled.prefault({}),
-    triggered: notBuilt('triggered campaigns'),
-    claims: notBuilt('claims'),
-    listeners: notBuilt('the registration of listeners; register events 4 and 5 by hand'),
-    limits: limits.prefault({}),
-  })
-  .superRefine(
-    ({ optimove, promotions }, context) => {
-      const own = promotions?.rateLimit;
-      const shared = optimove.rateLimit;
-      const isOther = own && (own.requests !== shared.requests || own.perMs !== shared.perMs);
-      if (!promotions?.sharesOptimoveLimit || !isOther) return;
-      const message = 'contradicts sharesOptimoveLimit: true; say false there, or leave this out';
-      context.addIssue({ code: 'custom', path: ['promotions', 'rateLimit'], message });
-    },
-    { when: areRight('optimove', 'promotions') },
-  )
-  .superRefine(
-    ({ promotions, limits }, context) => {
-      if (promotions || !limits.maxRewardTotal) return;
-      const message = 'needs promotions: without it nobody knows what is about to be given';
-      context.addIssue({ code: 'custom', path: ['limits', 'maxRewardTotal'], message });
-    },
-    { when: areRight('promotions', 'limits') },
-  );
+const sections = z.strictObject({
+  timeZone,
+  webhookToken: z
+    .string({ error: 'must be a text' })
+    .regex(/^[\w.~-]+$/, 'must be of letters, digits and . _ ~ - (it is part of a path)'),
+  apiKeys: z.array(secret).default([]),
+  allowFrom: z.array(address).default([]),
+  optimove: farSides.optimove,
+  promotions: farSides.promotions.optional(),
+  publisher: farSides.publisher.optional(),
+  dataConnection: farSides.dataConnection.optional(),
+  platform: farSides.platform,
+  scheduled: campaigns.scheduled.prefault({}),
+  triggered: campaigns.triggered.optional(),
+  claims: campaigns.claims.prefault({}),
+  listeners: campaigns.listeners.prefault({}),
+  limits: limits.prefault({}),
+});
 
-type TenantSection = z.output<typeof tenant>;
+export type TenantSection = z.output<typeof sections>;
+
+/** Marks a contradiction: it does not keep others of the same section from being found. */
+const isContradiction = true;
+
+const tenant = contradictions.reduce(
+  (schema, { path, others, isThere, message }) =>
+    schema.superRefine(
+      (section, context) => {
+        if (!isThere(section)) return;
+        // A path of its own: zod puts the tenant's name in front of it.
+        context.addIssue({ code: 'custom', path: [...path], message, params: { isContradiction } });
+      },
+      { when: areRight(path[0], ...others) },
+    ),
+  sections,
+);
 
 /** Contradictions are looked for as soon as the sections they compare have no mistake of their own. */
 function areRight(...sections: string[]) {
   return ({ issues }: z.core.ParsePayload) =>
-    !issues.some(({ code, path = [] }) =>
-      path.length === 0 ? code === 'invalid_type' : sections.includes(String(path[0])),
-    );
+    !issues.some((issue) => {
+      const { code, path = [] } = issue;
+      if (code === 'custom' && issue.params?.['isContradiction'] === isContradiction) return false;
+      return path.length === 0 ? code === 'invalid_type' : sections.includes(String(path[0]));
+    });
 }
 
 const operatorKey = z.strictObject({
@@ -123,29 +106,40 @@ const minuteMs = 60_000;
 
 /** A tenant's section in the words of the domain; times in milliseconds. */
 export function settingsOf(name: string, section: TenantSection): TenantSettings {
-  const { promotions, dataConnection, platform, scheduled, limits } = section;
+  const { promotions, publisher, dataConnection, platform, scheduled, triggered, limits } = section;
+  const isClaimed = scheduled.activation === 'claimed' || triggered?.activation === 'claimed';
   const { maxRewardTotal } = limits;
   const { sameCodeDays } = limits.perCustomer;
   return {
     tenant: name,
     timeZone: section.timeZone,
     webhookToken: section.webhookToken,
+    apiKeys: section.apiKeys,
     allowFrom: section.allowFrom,
     optimove: section.optimove,
     promotions: promotions && {
       ...promotions,
       rateLimit: farSides.promotionsLimit(promotions.rateLimit),
     },
+    publisher: publisher && {
+      ...publisher,
+      rateLimit: publisher.rateLimit,
+      listenerUrl: publisher.listenerUrl,
+    },
     dataConnection: dataConnection && { ...dataConnection, rateLimit: dataConnection.rateLimit },
     platform: { ...platform, rateLimit: platform.rateLimit },
     scheduled: {
       conditional: scheduled.conditional,
+      activation: scheduled.activation,
       codes: scheduled.codes,
       clearanceMarginMs: scheduled.clearanceMarginSeconds * 1_000,
       executionDelayMs: scheduled.executionDelayMinutes * minuteMs,
       redeemEveryMs: scheduled.redeemEveryMinutes * minuteMs,
       lanes: scheduled.lanes,
     },
+    ...(triggered && { triggered }),
+    claims: isClaimed ? section.claims : undefined,
+    triggerChannels: section.listeners[11],
     limits: {
       maxAudience: limits.maxAudience,
       onlyCustomers: limits.onlyCustomers,

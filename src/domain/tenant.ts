@@ -1,6 +1,6 @@
-import type { Limits, ScheduledRules } from './campaign.ts';
+import type { Limits, Plan, ScheduledRules } from './campaign.ts';
 import type { CodesRule } from './clearance.ts';
-import { managedRecipe } from './flow.ts';
+import { managedRecipe, type Stage } from './flow.ts';
 
 /** A far side's allowance: `requests` in any window of `perMs`. */
 export interface Allowance {
@@ -27,6 +27,15 @@ export interface PromotionsSettings {
   unknownCodes: 'refuse' | 'hold';
 }
 
+export interface PublisherSettings {
+  baseUrl: string;
+  apiKey: string;
+  sharesOptimoveLimit: boolean;
+  rateLimit: Allowance | undefined;
+  /** The whole address triggers are forwarded to; undefined: the publisher's own path (API §10.8). */
+  listenerUrl: string | undefined;
+}
+
 export interface DataConnectionSettings {
   baseUrl: string;
   connectionId: string;
@@ -49,11 +58,38 @@ export interface PlatformSettings {
 export interface ScheduledSettings {
   /** `off`: event 5 is recorded and nothing is done. */
   conditional: 'managed' | 'off';
+  /** `claimed`: the screened audience is approved, and nothing is given before the claim. */
+  activation: 'immediate' | 'claimed';
   codes: CodesRule;
   clearanceMarginMs: number;
   executionDelayMs: number;
   redeemEveryMs: number;
   lanes: number;
+}
+
+/** How a tenant's triggered campaigns are decided. */
+export interface TriggeredSettings {
+  /** `own`: the tenant's own gate is asked by Optimove; `off`: every check is answered false. */
+  gate: 'own' | 'managed' | 'publisher' | 'off';
+  /** What event 11 does. */
+  executed: 'payload' | 'assignments' | 'off';
+  /** `claimed`: a check is true after screening, and nothing is given before the claim. */
+  activation: 'immediate' | 'claimed';
+  /** Within this long of its arrival a check is answered, milliseconds. */
+  budgetMs: number;
+  /** Whether visitors may be given anything. */
+  visitors: boolean;
+  /** Whether a later trigger of the same campaign is answered from the first, or is a new instance. */
+  repeats: 'once' | 'each';
+  /** Triggers of one customer and campaign within this long are one instance. */
+  repeatWindowSeconds: number;
+  registration: 'v1' | 'v2';
+}
+
+/** How claims are answered, where rewards are claimed. */
+export interface ClaimsSettings {
+  /** Whether Optimove is told of each reward that was claimed (guide: Advanced Activation Flow). */
+  reportStatus: 'always' | 'off';
 }
 
 /** What the configuration says of one tenant; all times in milliseconds. */
@@ -62,15 +98,29 @@ export interface TenantSettings {
   timeZone: string;
   /** The secret last segment of the webhook door's path. */
   webhookToken: string;
+  /** Bearer keys by which the platform may claim. */
+  apiKeys: string[];
   /** Addresses and CIDR ranges from which the webhook door may be called; empty: from anywhere. */
   allowFrom: string[];
   optimove: OptimoveSettings;
   /** Undefined where the platform decides alone. */
   promotions: PromotionsSettings | undefined;
+  publisher: PublisherSettings | undefined;
   dataConnection: DataConnectionSettings | undefined;
   platform: PlatformSettings;
   scheduled: ScheduledSettings;
+  /** Undefined where the tenant has no triggered campaigns. */
+  triggered?: TriggeredSettings;
+  /** Undefined where nothing is claimed. */
+  claims: ClaimsSettings | undefined;
+  /** Channels whose events 11 count, as Optimove gave them; empty: all. */
+  triggerChannels: string[];
   limits: Limits;
+}
+
+/** Whether Optimove asks our gate, which then decides, or has the publisher decide. */
+export function hasGate({ triggered }: TenantSettings): boolean {
+  return triggered?.gate === 'managed' || triggered?.gate === 'publisher';
 }
 
 /** The rules by which a tenant's scheduled campaigns are run. */
@@ -89,4 +139,21 @@ export function scheduledRules(tenant: TenantSettings): ScheduledRules {
     pageSize: tenant.optimove.pageSize,
     limits: tenant.limits,
   };
+}
+
+/**
+ * The plan of a tenant's triggered campaigns, whose end nobody tells us (API §9.2): a reward lasts as long
+ * as this from the moment it is given.
+ */
+const triggeredDurationDays = 7;
+
+/** What a triggered campaign was decided to do when it was first asked about. */
+export function triggeredPlan(tenant: TenantSettings): Plan {
+  const recipe: Stage[] = ['screen'];
+  // A publisher gives the reward with its answer.
+  if (tenant.triggered?.gate === 'managed' && tenant.triggered.activation === 'immediate') {
+    if (tenant.promotions) recipe.push('validate');
+    recipe.push('allocate');
+  }
+  return { ...scheduledRules(tenant), recipe, durationDays: triggeredDurationDays };
 }

@@ -26,7 +26,13 @@ export interface CampaignId {
 }
 
 /** The far sides of a tenant; limits, sizes learned and alerts are kept for each. */
-export const farSides = ['optimove', 'promotions', 'dataConnection', 'platform'] as const;
+export const farSides = [
+  'optimove',
+  'promotions',
+  'publisher',
+  'dataConnection',
+  'platform',
+] as const;
 export type FarSide = (typeof farSides)[number];
 
 /** A customer's code in the audience that stands for "no code": a compliance check only. */

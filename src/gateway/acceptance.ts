@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { refusedWebhookAlert } from '../domain/alert.ts';
 import { permitMs } from '../domain/effect.ts';
-import type { TenantSettings } from '../domain/tenant.ts';
+import { hasGate, type TenantSettings } from '../domain/tenant.ts';
 import type { CampaignId } from '../domain/words.ts';
 import type { Delivery, Inbox, Receipt } from '../ledger/inbox.ts';
 import type { Starts } from '../starts.ts';
@@ -53,7 +53,9 @@ export async function accept(
     status: 'recorded',
     reason: event.kind === 'unknown' ? 'its EventTypeID is not one we know' : undefined,
   };
-  if (tenant.scheduled.conditional !== 'managed') return keep(deps, delivery);
+  // Event 4 also fences a triggered campaign, which has no event 5.
+  const isFenced = event.kind === 'deleted' && hasGate(tenant);
+  if (tenant.scheduled.conditional !== 'managed' && !isFenced) return keep(deps, delivery);
   switch (event.kind) {
     case 'opened':
       return open(deps, tenant, { ...delivery, status: 'due' }, event);

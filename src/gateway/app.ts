@@ -7,11 +7,12 @@ import {
   validatorCompiler,
 } from 'fastify-type-provider-zod';
 import { type ApiDeps, api } from './api/api.ts';
+import { type GateDeps, gate } from './gate.ts';
 import { type HealthDeps, health } from './health.ts';
 import { type HooksDeps, hooks } from './hooks.ts';
 import { createErrorHandler, sendProblem } from './problems.ts';
 
-export interface AppDeps extends HooksDeps, HealthDeps, ApiDeps {}
+export interface AppDeps extends HooksDeps, GateDeps, HealthDeps, ApiDeps {}
 
 /** All doors of the gateway, not yet listening. */
 export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
@@ -36,7 +37,8 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
     openapi: {
       info: {
         title: 'promoflow',
-        description: 'The webhook door, the operator API and the health of one promoflow.',
+        description:
+          'The webhook door, the gate, the operator API and the health of one promoflow.',
         version: '0.1.0',
       },
       components: { securitySchemes: { operator: { type: 'http', scheme: 'bearer' } } },
@@ -46,6 +48,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(swaggerUi, { routePrefix: '/docs' });
   await app.register(health, deps);
   await app.register(hooks, deps);
+  await app.register(gate, deps);
   await app.register(api, { ...deps, prefix: '/api/tenants' });
   return app;
 }

@@ -5,6 +5,7 @@ import type { Log } from '../world.ts';
 import { type AlarmDeps, startWatch } from './alarm.ts';
 import type { ApiDeps } from './api/api.ts';
 import { createApp } from './app.ts';
+import type { GateDeps } from './gate.ts';
 import type { HealthDeps } from './health.ts';
 import { startRelay } from './relay.ts';
 
@@ -14,7 +15,11 @@ export interface GatewayDeps extends HealthDeps, AlarmDeps {
   tenants: ReadonlyMap<string, TenantSettings>;
   operatorKeys: ApiDeps['operatorKeys'];
   operations: ApiDeps['operations'];
-  metrics: HealthDeps['metrics'] & { countHook(tenant: string, status: number): void };
+  decisions: GateDeps['decisions'];
+  metrics: HealthDeps['metrics'] & {
+    countHook(tenant: string, status: number): void;
+    countCheck: GateDeps['countCheck'];
+  };
   log: Log;
 }
 
@@ -40,6 +45,7 @@ export async function startGateway(
       wakeRelay: relay.wake,
       wakeWatch: watch.wake,
       countHook: deps.metrics.countHook,
+      countCheck: deps.metrics.countCheck,
     });
     const url = await app.listen(listen);
     deps.log.info({ url }, 'the gateway listens');

@@ -2,7 +2,7 @@ import type pg from 'pg';
 import type { Acting, Cancelling, Refusal, Releasing } from '../domain/act.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { isAudited, writeAudit } from './audit.ts';
-import type { Fence, Phase } from './campaigns.ts';
+import type { CampaignKind, Fence, Phase } from './campaigns.ts';
 import { countTold } from './counts.ts';
 import { type Connection, lockCampaign, transaction } from './pool.ts';
 import { onlyRow } from './tenants.ts';
@@ -15,6 +15,7 @@ import { onlyRow } from './tenants.ts';
 interface Stand {
   ref: number;
   tenant: number;
+  kind: CampaignKind;
   phase: Phase;
   fence: Fence | null;
   held: { reason: string; by?: string } | null;
@@ -46,7 +47,7 @@ async function decide(
 
 async function readStand(connection: Connection, ref: number): Promise<Stand> {
   const found = await connection.query<Stand>(
-    `select ref, tenant, phase, fence, held, round(extract(epoch from stop) * 1000)::float8 as stop,
+    `select ref, tenant, kind, phase, fence, held, round(extract(epoch from stop) * 1000)::float8 as stop,
        coalesce(stop <= clock_timestamp(), false) as "isStopped",
        round(extract(epoch from last_report) * 1000)::float8 as "lastReport",
        coalesce(last_report <= clock_timestamp(), false) as "isReported"
@@ -65,6 +66,8 @@ function fenced({ fence }: Stand): Refusal | undefined {
 function over(stand: Stand): Refusal | undefined {
   const refused = fenced(stand);
   if (refused) return refused;
+  // A triggered campaign has no instants; it goes on until it is deleted.
+  if (stand.kind === 'triggered') return undefined;
   if (stand.stop === null) return { why: 'unusable' };
   return stand.isStopped ? { why: 'stopped', since: stand.stop } : undefined;
 }

@@ -136,7 +136,9 @@ async function rewriteAll(
   rule: (members: Member[]) => Happening[],
 ): Promise<number> {
   const found = await pool.query<{ number: number }>(
-    'select number from batch where campaign = $1 order by number',
+    // A pool of checks that has come to its end stays as it is, and there may be very many of them.
+    `select b.number from batch b join campaign c on c.ref = b.campaign
+     where b.campaign = $1 and (c.kind = 'scheduled' or not b.finished) order by b.number`,
     [campaign],
   );
   let changed = 0;
@@ -149,7 +151,7 @@ async function rewriteAll(
 
 /**
  * Numbers of the batches in which a revocation finds something: what is allocated, or may be because
- * an allocation was never answered. For `deadline` and `expired` the members decide within the batch.
+ * an allocation was never answered. For `deadline`, `late` and `expired` the members decide within the batch.
  */
 export async function heldBatches(
   pool: pg.Pool,
@@ -166,7 +168,7 @@ export async function heldBatches(
     [
       campaign,
       states.indexOf('allocated'),
-      reason !== 'deadline',
+      reason !== 'deadline' && reason !== 'late',
       [clearances.indexOf('approved'), clearances.indexOf('unknown')],
     ],
   );

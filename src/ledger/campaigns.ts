@@ -8,12 +8,15 @@ import { onlyRow } from './tenants.ts';
 
 export type Phase = 'announced' | 'collecting' | 'running' | 'closed';
 export type Fence = 'deleted' | 'operator';
+/** A triggered campaign is made at its first check, and has neither instants nor a run. */
+export type CampaignKind = 'scheduled' | 'triggered';
 
 /** A campaign as the ledger knows it; instants in epoch milliseconds. */
 export interface CampaignRow {
   ref: number;
   tenant: string;
   campaignId: string;
+  kind: CampaignKind;
   epoch: number;
   phase: Phase;
   problem: string | undefined;
@@ -43,7 +46,7 @@ export interface Summary {
 }
 
 const columns = `
-  c.ref, t.name as tenant, c.id as "campaignId", c.epoch, c.phase, c.problem,
+  c.ref, t.name as tenant, c.id as "campaignId", c.kind, c.epoch, c.phase, c.problem,
   case when c.deadline is not null then jsonb_build_object(
     'deadline', round(extract(epoch from c.deadline) * 1000),
     'stop', round(extract(epoch from c.stop) * 1000),

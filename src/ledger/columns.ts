@@ -8,6 +8,7 @@ import {
   states,
   transition,
 } from '../domain/assignment.ts';
+import type { Said } from '../domain/check.ts';
 import type { Reward } from '../domain/words.ts';
 import type { Connection } from './pool.ts';
 
@@ -45,6 +46,9 @@ interface People extends Columns {
   reward: Buffer | null;
   rewards: Reward[][];
   unique_codes: string | null;
+  instance: Buffer | null;
+  said: Said | null;
+  expires_at: number | null;
 }
 
 /** What was given, for the writers who change it. */
@@ -62,6 +66,8 @@ export interface Member extends Facts {
   customerId: string;
   promoCode: string;
   actionId: string | undefined;
+  /** Which trigger of its customer it is about; 0 in a scheduled campaign. */
+  instance: number;
   rewards: Reward[];
   reason: string | undefined;
 }
@@ -86,6 +92,10 @@ export interface BatchRow {
   /** The last change that these members include. */
   change: number;
   members: Member[];
+  /** What the checks of a pool said of their campaign; undefined for a scheduled one. */
+  said: Said | undefined;
+  /** When what a pool gives ends, epoch milliseconds; a scheduled campaign has one end for all. */
+  expiresAt: number | undefined;
 }
 
 const values: { [F in Fact]: readonly Facts[F][] } = {
@@ -101,6 +111,7 @@ const factColumns = `b.pass, b.token, b.folded, b.state, b.clearance, b.redempti
 
 /** Everything of a batch, with the changes not yet folded. */
 const batchColumns = `${factColumns}, b.customers, c.codes, b.code, b.action, b.reward, b.rewards, b.unique_codes,
+  b.instance, b.said, round(extract(epoch from b.expires_at) * 1000)::float8 as expires_at,
   (select coalesce(jsonb_agg(to_jsonb(h) order by h.seq), '[]') from change h
     where h.campaign = b.campaign and h.batch = b.number and h.seq > b.folded) as changes`;
 
@@ -147,7 +158,12 @@ export async function claimBatch(
 function rowOf(campaign: number, number: number, people: People): BatchRow {
   const { pass, token } = people;
   const change = lay(people, people.changes);
-  return { campaign, number, pass, token, change, members: membersOf(people) };
+  return {
+    ...{ campaign, number, pass, token, change },
+    members: membersOf(people),
+    said: people.said ?? undefined,
+    expiresAt: people.expires_at ?? undefined,
+  };
 }
 
 /**
@@ -270,6 +286,7 @@ function membersOf(people: People): Member[] {
       customerId,
       promoCode: elementOf(codes, code.readUInt16BE(2 * index) - 1),
       actionId: action === 0 ? undefined : String(action),
+      instance: people.instance?.readUInt16BE(2 * index) ?? 0,
       state: elementOf(states, state[index]),
       clearance: elementOf(clearances, clearance[index]),
       redemption: elementOf(redemptions, redemption[index]),

@@ -10,12 +10,15 @@ export interface Debts {
 }
 
 /** A campaign that a run should be working on: opened, or announced and still in time. */
-const isOpen = `c.phase <> 'closed' and c.fence is null
+const isOpen = `c.kind = 'scheduled' and c.phase <> 'closed' and c.fence is null
   and (c.phase <> 'announced' or c.problem is null and c.stop > clock_timestamp())`;
 
 /** An effect that settlement can bring to its end; lost reports only event 13 can explain. */
 const isRepeatable = `e.outcome is null and e.alive_until < clock_timestamp()
   and (e.kind = 'redeem' and c.fence is null or e.kind = 'revoke' and c.phase = 'closed')`;
+
+/** A pool of checks whose time is over and that its gateway has not brought to its end. */
+const isUndecided = 'b.due < clock_timestamp() and not b.finished and c.fence is null';
 
 /** The tenants with anything that settlement can do for them: a run that died is found here, too. */
 export async function tenantsWithDebts(pool: pg.Pool): Promise<string[]> {
@@ -28,6 +31,10 @@ export async function tenantsWithDebts(pool: pg.Pool): Promise<string[]> {
        or exists (select from batch b join campaign c on c.ref = b.campaign
          where c.tenant = t.ref and c.fence is null
            and (b.redemptions_due_at is not null or b.suppressions_due))
+       or exists (select from batch b join campaign c on c.ref = b.campaign
+         where c.tenant = t.ref and ${isUndecided})
+       or exists (select from answer a join campaign c on c.ref = a.campaign
+         where c.tenant = t.ref and a.answer is null and a.due < clock_timestamp())
        or exists (select from suppression s where s.tenant = t.ref and not s.spread)
      order by t.name`,
     [JSON.stringify(endOf)],

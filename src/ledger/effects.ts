@@ -32,7 +32,7 @@ export type Beginning =
 
 /** Begins an effect in one statement, or says why not; see begin_effect in the migrations. */
 export async function begin(
-  pool: pg.Pool,
+  pool: pg.Pool | Connection,
   intent: Intent,
   slot: SlotRequest | undefined,
 ): Promise<Beginning> {
@@ -104,13 +104,21 @@ export async function settle(
   batch: number,
   settlement: Settlement,
 ): Promise<number> {
+  return transaction(pool, (connection) => settleWithin(connection, campaign, batch, settlement));
+}
+
+/** The same inside the caller's transaction: what follows on it is committed with it. */
+export async function settleWithin(
+  connection: Connection,
+  campaign: number,
+  batch: number,
+  settlement: Settlement,
+): Promise<number> {
   const { happenings } = settlement;
-  return transaction(pool, async (connection) => {
-    const changed =
-      happenings.length > 0 ? await writeBatch(connection, campaign, batch, happenings) : 0;
-    await closeEffect(connection, settlement);
-    return changed;
-  });
+  const changed =
+    happenings.length > 0 ? await writeBatch(connection, campaign, batch, happenings) : 0;
+  await closeEffect(connection, settlement);
+  return changed;
 }
 
 /**

@@ -71,7 +71,7 @@ select
     from tenant t
     cross join lateral (
       select count(*) as open, count(*) filter (where held is not null) as held
-      from campaign where tenant = t.ref and phase <> 'closed' and fence is null
+      from campaign where tenant = t.ref and kind = 'scheduled' and phase <> 'closed' and fence is null
         and (phase <> 'announced' or problem is null and stop > clock_timestamp())) c
     cross join lateral (
       select jsonb_object_agg(kind, effects) as unknown from (

@@ -64,7 +64,7 @@ export async function queuedBatches(pool: pg.Pool, tenant: string): Promise<DueB
   const found = await pool.query<DueBatch>(
     `with busy as (
        select count(*) > 0 as yes from campaign c join tenant t on t.ref = c.tenant
-       where t.name = $1 and c.phase in ('collecting', 'running') and c.fence is null
+       where t.name = $1 and c.kind = 'scheduled' and c.phase in ('collecting', 'running') and c.fence is null
          and c.held is null and c.stop > clock_timestamp())
      select b.campaign, b.number, ceil(greatest(0, extract(epoch from
        case when busy.yes then greatest(b.redemptions_due_at,

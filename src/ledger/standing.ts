@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import type { Announcement } from '../domain/campaign.ts';
 import type { CampaignId } from '../domain/words.ts';
-import type { Fence } from './campaigns.ts';
+import type { CampaignKind, Fence } from './campaigns.ts';
 import { type Connection, lockCampaign, transaction } from './pool.ts';
 import { onlyRow, tenantRef } from './tenants.ts';
 
@@ -25,16 +25,19 @@ export async function announce(
     await lockCampaign(connection, ref);
     const known = onlyRow(
       await connection.query<{
+        kind: CampaignKind;
         fence: Fence | null;
         announced: number | null;
         deadline: number | null;
       }>(
-        `select fence, round(extract(epoch from announced_at) * 1000)::float8 as announced,
+        `select kind, fence, round(extract(epoch from announced_at) * 1000)::float8 as announced,
            round(extract(epoch from deadline) * 1000)::float8 as deadline from campaign where ref = $1`,
         [ref],
       ),
     );
     if (known.fence === 'deleted') return 'fenced';
+    // Checks were asked of it: it has no audience to be collected, and its run ends as unusable.
+    if (known.kind === 'triggered') return 'unusable';
     if (known.announced !== null && known.announced > announcement.announcedAt) return 'repeated';
     const { instants, problem } = announcement;
     await connection.query(

@@ -27,7 +27,7 @@ export async function unsettledBatches(pool: pg.Pool, tenant: string): Promise<D
 export async function openCampaignIds(pool: pg.Pool, tenant: string): Promise<string[]> {
   const found = await pool.query<{ id: string }>(
     `select c.id from campaign c join tenant t on t.ref = c.tenant
-     where t.name = $1 and c.phase <> 'closed' and c.fence is null
+     where t.name = $1 and c.kind = 'scheduled' and c.phase <> 'closed' and c.fence is null
        and (c.phase in ('collecting', 'running') or c.problem is null and c.stop > clock_timestamp())
      order by c.deadline, c.id`,
     [tenant],

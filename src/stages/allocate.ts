@@ -1,4 +1,5 @@
 import { type CampaignDetails, expiryOf } from '../domain/campaign.ts';
+import type { Said } from '../domain/check.ts';
 import { verdict } from '../domain/clearance.ts';
 import { assignmentKey } from '../domain/effect.ts';
 import { noCode } from '../domain/words.ts';
@@ -8,7 +9,7 @@ import { knownCode } from '../ledger/codes.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import { isMarkedSuppressed } from '../ledger/suppression-marks.ts';
 import { learnedSize } from '../ledger/tenants.ts';
-import type { AllocationOutcome, LookUpOutcome, Promocode } from '../world.ts';
+import type { AllocationCampaign, AllocationOutcome, LookUpOutcome, Promocode } from '../world.ts';
 import { effectKey, type Order } from './effect.ts';
 import { customersOf, readingOf } from './members.ts';
 import { addToTotal, holdOverTotal } from './reward-total.ts';
@@ -29,7 +30,9 @@ export async function allocate(scene: Scene): Promise<Delivered> {
   );
   const given = members.filter(({ position }) => !denied.has(position));
   if (given.length === 0) return undefined;
-  const expiresAt = await fixExpiry(scene.pool, scene.campaign.ref, expiryOfCampaign(scene));
+  const expiresAt =
+    scene.batch.expiresAt ??
+    (await fixExpiry(scene.pool, scene.campaign.ref, expiryOfCampaign(scene)));
   const promocodes = await promocodesOf(scene, given);
   const learned = await learnedSize(scene.pool, scene.campaign.tenant, 'platform');
   await addToTotal(scene, given);
@@ -94,7 +97,7 @@ export function keyOf(scene: Scene, member: Member): string {
     campaignId: scene.campaign.campaignId,
     customerId: member.customerId,
     promoCode: member.promoCode,
-    instance: 0,
+    instance: member.instance,
   });
 }
 
@@ -106,7 +109,8 @@ export function allocationOrder(
 ): Order<Map<string, AllocationOutcome>> {
   const positions = members.map((member) => member.position);
   const key = effectKey(scene, 'allocate', positions);
-  const { campaign } = scene;
+  const { campaign, batch } = scene;
+  const { said } = batch;
   return {
     kind: 'allocate',
     key,
@@ -116,9 +120,9 @@ export function allocationOrder(
       key: `${campaign.campaignId}/${key}`,
       campaign: {
         id: campaign.campaignId,
-        kind: 'scheduled',
+        kind: campaign.kind,
         durationDays: scene.plan.durationDays,
-        ...describe(campaign.details),
+        ...describe(said ?? campaign.details),
       },
       allocations: members.map((member) => ({
         key: keyOf(scene, member),
@@ -126,7 +130,8 @@ export function allocationOrder(
         promoCode: member.promoCode,
         rewards: member.rewards,
         expiresAt: kept.expiresAt,
-        actionId: member.actionId,
+        actionId: said?.actionId ?? member.actionId,
+        ...(said?.templateId !== undefined && { templateId: said.templateId }),
         promocodeId: promocodes.get(member.promoCode)?.promocodeId,
         promotionId: promocodes.get(member.promoCode)?.promotionId,
       })),
@@ -140,11 +145,18 @@ export function allocationOrder(
   };
 }
 
+/** By what its checks said, or else by its details. */
 function describe(
-  details: CampaignDetails | undefined,
-): Pick<CampaignDetails, 'notes' | 'tags' | 'channelIds'> {
-  const { notes, tags, channelIds } = details ?? {};
-  return { ...(notes && { notes }), ...(tags && { tags }), ...(channelIds && { channelIds }) };
+  told: (CampaignDetails & Said) | undefined,
+): Pick<AllocationCampaign, 'seriesId' | 'notes' | 'tags' | 'brandId' | 'channelIds'> {
+  const { seriesId, notes, tags, brandId, channelIds } = told ?? {};
+  return {
+    ...(seriesId !== undefined && { seriesId }),
+    ...(notes && { notes }),
+    ...(tags && { tags }),
+    ...(brandId !== undefined && { brandId }),
+    ...(channelIds && { channelIds }),
+  };
 }
 
 function allocated(member: Member, outcome: AllocationOutcome): Happening {

@@ -26,6 +26,12 @@ export interface Order<A> {
   lowest?: boolean;
 }
 
+/** An effect that the ledger let begin, or refused, and until when its permit is good. */
+export interface Begun {
+  beginning: Beginning;
+  permit: Permit;
+}
+
 export type Performed =
   | { ended: 'done' }
   | { ended: 'stopped'; why: Stop }
@@ -37,12 +43,18 @@ export type Performed =
  * The life of one effect: turn ▸ begin ▸ send ▸ settle. The body has been built; the ledger decides
  * whether it may leave; what became of it is written with the members' new states. Throws a Fault
  * where it is not known what became of it, or where the far side could not be reached: the activity is
- * retried, and finds the effect in the ledger.
+ * retried, and finds the effect in the ledger. What has been begun `already` is sent under its permit first.
  */
-export async function perform<A>(scene: Scene, order: Order<A>): Promise<Performed> {
+export async function perform<A>(
+  scene: Scene,
+  order: Order<A>,
+  already?: Begun,
+): Promise<Performed> {
+  let begun = already;
   for (;;) {
     const askedAt = performance.now();
-    const { beginning, permit } = await beginInTurn(scene, order);
+    const { beginning, permit } = begun ?? (await beginInTurn(scene, order));
+    begun = undefined;
     switch (beginning.verdict) {
       case 'begun': {
         const diary = openDiary(scene, { ...order, effect: beginning.effect });
@@ -66,24 +78,9 @@ export async function perform<A>(scene: Scene, order: Order<A>): Promise<Perform
   }
 }
 
-async function beginInTurn<A>(
-  scene: Scene,
-  order: Order<A>,
-): Promise<{ beginning: Beginning; permit: Permit }> {
-  const { pool, turns, campaign, batch, signal } = scene;
-  const intent: Intent = {
-    campaign: campaign.ref,
-    batch: batch.number,
-    kind: order.kind,
-    epoch: campaign.epoch,
-    key: order.key,
-    hash: order.call.hash,
-    positions: order.positions,
-    kept: order.kept,
-    token: batch.token,
-    change: batch.change,
-    aliveMs: permitMs + order.call.timeoutMs,
-  };
+async function beginInTurn<A>(scene: Scene, order: Order<A>): Promise<Begun> {
+  const { pool, turns, signal } = scene;
+  const intent = intentOf(scene, order);
   return turns.next(
     order.call.limit,
     rankOf(scene, order),
@@ -99,6 +96,23 @@ async function beginInTurn<A>(
   );
 }
 
+/** What the ledger is asked of an order. */
+export function intentOf<A>({ campaign, batch }: Scene, order: Order<A>): Intent {
+  return {
+    campaign: campaign.ref,
+    batch: batch.number,
+    kind: order.kind,
+    epoch: campaign.epoch,
+    key: order.key,
+    hash: order.call.hash,
+    positions: order.positions,
+    kept: order.kept,
+    token: batch.token,
+    change: batch.change,
+    aliveMs: permitMs + order.call.timeoutMs,
+  };
+}
+
 const stageOrder: Record<EffectKind, number> = {
   validate: 1,
   allocate: 2,
@@ -110,7 +124,9 @@ const stageOrder: Record<EffectKind, number> = {
   redeem: 0,
 };
 
-function rankOf<A>(scene: Scene, order: Order<A>): Rank {
+/** Where an order stands in its far side's queue. */
+export function rankOf<A>(scene: Scene, order: Order<A>): Rank {
+  if (scene.urgency) return { ...scene.urgency, stage: stageOrder[order.kind] };
   const deadline = scene.campaign.instants?.deadline ?? Date.now();
   return {
     class: 'bulk',
@@ -138,11 +154,9 @@ async function sendAndSettle<A>(
     diary.failed(fault);
     return settleFault(scene, order, begun, fault);
   }
-  await settle(pool, campaign.ref, batch.number, {
-    ...begun,
-    outcome: 'done',
-    happenings: order.read(answer),
-  });
+  const settlement = { ...begun, outcome: 'done', happenings: order.read(answer) } as const;
+  if (scene.settleDone) await scene.settleDone(order.kind, settlement);
+  else await settle(pool, campaign.ref, batch.number, settlement);
   diary.done();
   return { ended: 'done' };
 }

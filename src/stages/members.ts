@@ -30,7 +30,8 @@ export function customersOf(members: readonly Member[]): Customer[] {
 /** What a reading call of this batch needs: its place in the queue, and when to give up. */
 export function readingOf(scene: Scene): Reading {
   const deadline = scene.campaign.instants?.deadline ?? Date.now();
-  return { rank: { class: 'bulk', deadline, stage: 1 }, signal: scene.signal };
+  const rank = { ...(scene.urgency ?? { class: 'bulk', deadline }), stage: 1 };
+  return { rank, signal: scene.signal };
 }
 
 /** The members at these positions, which the batch surely has. */

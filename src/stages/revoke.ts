@@ -68,7 +68,9 @@ function dropRedemption(reason: RevocationReason): (member: Member) => Happening
 function isSelected(member: Member, reason: RevocationReason): boolean {
   if (member.state !== 'allocated') return false;
   // An approval whose answer was lost may have been heard: its customer may be told of the reward.
-  if (reason === 'deadline') return member.clearance === 'none' || member.clearance === 'denied';
+  // What a check was answered true for is not taken back for lateness either.
+  if (reason === 'deadline' || reason === 'late')
+    return member.clearance === 'none' || member.clearance === 'denied';
   return true;
 }
 

@@ -1,4 +1,5 @@
 import { inactivePromotionAlert } from '../domain/alert.ts';
+import type { Said } from '../domain/check.ts';
 import { noCode } from '../domain/words.ts';
 import { raiseAlert } from '../ledger/alerts.ts';
 import { record } from '../ledger/batches.ts';
@@ -77,12 +78,13 @@ async function holdForUnknown(
 const inactiveReason = 'promotion_inactive';
 
 /** A promotion deactivated half way refuses the rest: one alert a campaign and code. */
-async function alertInactive(scene: Scene, code: string, customers: number): Promise<void> {
+export async function alertInactive(scene: Scene, code: string, customers: number): Promise<void> {
   if (customers === 0 || !(await noteInactive(scene.pool, scene.campaign.ref, code))) return;
   await raiseAlert(scene, inactivePromotionAlert(scene.campaign, code));
 }
 
-function validationOrder(
+/** Asks for members of one code; `inactive` is told of whose promotion was found inactive. */
+export function validationOrder(
   scene: Scene,
   promocode: Promocode,
   members: Member[],
@@ -96,7 +98,9 @@ function validationOrder(
     kept: { ...promocode },
     call: promotionsOf(scene).validate({
       campaignId: scene.campaign.campaignId,
-      seriesId: undefined,
+      seriesId: scene.batch.said?.seriesId,
+      ...(scene.campaign.kind === 'triggered' && { isTriggered: true }),
+      ...channelOf(scene.batch.said),
       promocodeId: promocode.promocodeId,
       customerIds: members.map((member) => member.customerId),
     }),
@@ -111,6 +115,12 @@ function validationOrder(
         return refused(member, outcome.reason);
       }),
   };
+}
+
+/** A call names one channel (API §10.5): the first that the checks named. */
+function channelOf(said: Said | undefined): { channelId?: string } {
+  const [channelId] = said?.channelIds ?? [];
+  return channelId === undefined ? {} : { channelId };
 }
 
 /**

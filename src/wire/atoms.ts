@@ -25,6 +25,44 @@ function isStorable(text: string): boolean {
   return !/[\0-\x1f]/.test(text) && text.isWellFormed();
 }
 
+/** Narrower than an id: it becomes part of the names of runs. */
+const campaignIdShape = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+/** A campaign's id: letters, digits and `_ . -`, at most 64 of them. */
+export function readCampaignId(value: unknown): string | undefined {
+  const id = readId(value);
+  return id !== undefined && campaignIdShape.test(id) ? id : undefined;
+}
+
+/** Free text, such as notes, as it came; none where it is empty or no database can hold it. */
+export function readText(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' && isKeepable(value, 0) ? value : undefined;
+}
+
+/** Deeper than any value of an attribute or an event that was ever seen. */
+const deepestValue = 8;
+
+/**
+ * Named values that are only passed on (attributes, an event's parameters): names keep their case. A value
+ * that no database can hold, or that is nested without end, is left out; `undefined` where there is none.
+ */
+export function readValues(value: unknown): Record<string, unknown> | undefined {
+  if (!isObject(value)) return undefined;
+  const kept = Object.entries(value).filter((entry) => isKeepable(entry, deepestValue));
+  return kept.length === 0 ? undefined : Object.fromEntries(kept);
+}
+
+function isKeepable(value: unknown, depth: number): boolean {
+  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\0');
+  if (typeof value !== 'object' || value === null) return true;
+  return (
+    depth > 0 &&
+    Object.entries(value)
+      .flat()
+      .every((each) => isKeepable(each, depth - 1))
+  );
+}
+
 /**
  * Promo codes: one, comma-joined, an array of either, or none (null, absent, empty). Trimmed, each
  * once, in order. What is none of these is not understood, lest it pass for "no code".

@@ -1,9 +1,19 @@
 /** What Optimove posts to the webhook door (API §5.7), read once. */
-import { caseless, isObject, readDays, readId } from './atoms.ts';
+import {
+  caseless,
+  isObject,
+  readBoolean,
+  readCampaignId,
+  readCodes,
+  readDays,
+  readId,
+  readText,
+  readValues,
+} from './atoms.ts';
 import { readLocalTime } from './local-time.ts';
 
 /** Event types that are recorded and not acted on (API §5.4). */
-export const recordedTypes = [1, 2, 3, 11, 13, 14] as const;
+export const recordedTypes = [1, 2, 3, 13, 14] as const;
 export type RecordedType = (typeof recordedTypes)[number];
 
 /** `sentAt` is the `TimeStamp` as an instant, where it can be read. */
@@ -18,6 +28,7 @@ export type HookEvent =
       sentAt: number | undefined;
     }
   | { kind: 'deleted'; type: 4; campaignId: string; sentAt: number | undefined }
+  | TriggeredEvent
   | {
       kind: 'recorded';
       type: RecordedType;
@@ -32,13 +43,28 @@ export type HookEvent =
       sentAt: number | undefined;
     };
 
+/** A customer met the trigger of a campaign (event 11; API §5.4, §5.7). */
+export interface TriggeredEvent {
+  kind: 'triggered';
+  type: 11;
+  campaignId: string;
+  /** A visitor's id where it is a visitor. */
+  customerId: string;
+  isVisitor: boolean;
+  promoCodes: string[];
+  notes: string | undefined;
+  channelId: string | undefined;
+  templateId: string | undefined;
+  /** The customer's attributes and the values of the trigger's event, under names of the tenant's own. */
+  attributes: Record<string, unknown> | undefined;
+  event: Record<string, unknown> | undefined;
+  sentAt: number | undefined;
+}
+
 /** A body that cannot be used says why, and whose it was as far as that can be read. */
 export type EventReading =
   | { usable: true; event: HookEvent }
   | { usable: false; reason: string; type: number | undefined; campaignId: string | undefined };
-
-/** Narrower than an id: it becomes part of the names of runs. */
-const campaignIdShape = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
 /**
  * Reads the JSON body of a webhook. Keys match in any casing; numbers may be strings; a `TimeStamp` or
@@ -52,8 +78,7 @@ export function readEvent(json: unknown, zone: string): EventReading {
   const type = Number(eventType);
   if (!Number.isSafeInteger(type)) return unusable('its EventTypeID is not a number');
 
-  const named = readId(fields['campaignid']);
-  const campaignId = named !== undefined && campaignIdShape.test(named) ? named : undefined;
+  const campaignId = readCampaignId(fields['campaignid']);
   const time = readLocalTime(fields['timestamp'], zone);
   const sentAt = 'instant' in time ? time.instant : undefined;
   const recorded = recordedTypes.find((each) => each === type);
@@ -61,13 +86,16 @@ export function readEvent(json: unknown, zone: string): EventReading {
     const channelId = readId(fields['channelid']);
     return usable({ kind: 'recorded', type: recorded, campaignId, channelId, sentAt });
   }
-  if (type !== 4 && type !== 5) return usable({ kind: 'unknown', type, campaignId, sentAt });
+  if (type !== 4 && type !== 5 && type !== 11) {
+    return usable({ kind: 'unknown', type, campaignId, sentAt });
+  }
 
   if (campaignId === undefined) {
-    const reason =
-      named === undefined ? 'it has no CampaignID' : 'its CampaignID is not a plain id';
+    const isMissing = readId(fields['campaignid']) === undefined;
+    const reason = isMissing ? 'it has no CampaignID' : 'its CampaignID is not a plain id';
     return unusable(reason, type);
   }
+  if (type === 11) return readTriggered(fields, campaignId, sentAt);
   if (type === 4) return usable({ kind: 'deleted', type, campaignId, sentAt });
   const clearance = readLocalTime(fields['clearancerequiredby'], zone);
   if ('unreadable' in clearance) {
@@ -77,6 +105,34 @@ export function readEvent(json: unknown, zone: string): EventReading {
   const durationDays = readDays(fields['campaignduration']);
   const deadline = clearance.instant;
   return usable({ kind: 'opened', type, campaignId, deadline, durationDays, sentAt });
+}
+
+/** What is not needed and cannot be read is left out (API §5.7: only customer, campaign and codes are). */
+function readTriggered(
+  fields: Record<string, unknown>,
+  campaignId: string,
+  sentAt: number | undefined,
+): EventReading {
+  const customerId = readId(fields['customerid']);
+  const promoCodes = readCodes(fields['promocode']);
+  const isVisitor = readBoolean(fields['isvisitor'] ?? false);
+  if (customerId === undefined) return unusable('it has no customerID', 11, campaignId);
+  if (promoCodes === undefined) return unusable('its promoCode is not understood', 11, campaignId);
+  if (isVisitor === undefined) return unusable('its isVisitor is not understood', 11, campaignId);
+  return usable({
+    kind: 'triggered',
+    type: 11,
+    campaignId,
+    customerId,
+    isVisitor,
+    promoCodes,
+    notes: readText(fields['notes']),
+    channelId: readId(fields['channelid']),
+    templateId: readId(fields['templateid']),
+    attributes: readValues(fields['attributes']),
+    event: readValues(fields['eventparams']),
+    sentAt,
+  });
 }
 
 function usable(event: HookEvent): EventReading {

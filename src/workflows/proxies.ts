@@ -42,6 +42,7 @@ export const ledger = proxyActivities<
     | 'fenceOf'
     | 'batchesToWithdraw'
     | 'spreadSuppressions'
+    | 'answerOverdue'
   >
 >({ startToCloseTimeout: '5 minutes', heartbeatTimeout: noticedWithin, retry: persistent });
 
@@ -74,7 +75,10 @@ export const effects = proxyActivities<Pick<Activities, 'walkStage' | 'revokeBat
  * within a minute.
  */
 export const upkeep = proxyActivities<
-  Pick<Activities, 'redeemBatch' | 'settleBatch' | 'settleSuppressions' | 'withdrawBatch' | 'probe'>
+  Pick<
+    Activities,
+    'redeemBatch' | 'settleBatch' | 'settlePool' | 'settleSuppressions' | 'withdrawBatch' | 'probe'
+  >
 >({
   startToCloseTimeout: '1 hour',
   heartbeatTimeout: noticedWithin,

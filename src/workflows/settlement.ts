@@ -25,7 +25,7 @@ const probeEveryMs = 30_000;
 type Debt = Debts['unknown'][number];
 
 /**
- * Pays a tenant's debts: effects whose answers were lost, redemptions that are due, runs that died, a
+ * Pays a tenant's debts: checks that nobody answered, effects whose answers were lost, redemptions that are due, runs that died, a
  * key that was mended. Ends when no debt is left and nobody has kicked meanwhile.
  */
 export async function settlement({ tenant }: { tenant: string }): Promise<void> {
@@ -43,6 +43,12 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
     // A halt keeps nobody from taking back, nor from refusing to give.
     for (const { campaignId, by } of debts.canceled) await startCancellation(campaignId, by);
     if (debts.unspread) await spread();
+    if (debts.overdue) await ledger.answerOverdue({ tenant });
+    let paid = 0;
+    for (const debt of debts.pools) {
+      const isFinished = await payTo(debt, upkeep.settlePool);
+      if (isFinished) paid += 1;
+    }
     if (debts.halted) {
       await sleep(probeEveryMs, { summary: 'until the key is tried again' });
       await tryKey();
@@ -53,7 +59,6 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
     for (const debt of debts.unknown.slice(0, sliceBatches)) {
       await pay(debt, upkeep.settleBatch);
     }
-    let paid = 0;
     for (const debt of debts.redemptions) {
       const isPaid = await pay(debt, upkeep.redeemBatch);
       if (isPaid) paid += 1;
@@ -68,9 +73,15 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
 
   /** A debt that cannot be paid now must not keep the others waiting. */
   async function pay(debt: Debt, paying: (debt: Debt) => Promise<void>): Promise<boolean> {
-    try {
-      await paying(debt);
+    return payTo(debt, async (of) => {
+      await paying(of);
       return true;
+    });
+  }
+
+  async function payTo(debt: Debt, paying: (debt: Debt) => Promise<boolean>): Promise<boolean> {
+    try {
+      return await paying(debt);
     } catch (error) {
       log.warn('a debt could not be paid yet', { ...debt, error: String(error) });
       return false;

@@ -29,6 +29,7 @@ export function openWorld(urls: Urls, change: Partial<TenantSettings> = {}) {
       tenant: 'acme',
       timeZone: 'Europe/Malta',
       webhookToken: 'tok',
+      apiKeys: [],
       allowFrom: [],
       optimove: {
         baseUrl: urls.optimove,
@@ -45,6 +46,7 @@ export function openWorld(urls: Urls, change: Partial<TenantSettings> = {}) {
         recovery: 'assignments',
         unknownCodes: 'refuse',
       },
+      publisher: undefined,
       dataConnection: {
         baseUrl: urls.data,
         connectionId: 'rewards',
@@ -63,12 +65,15 @@ export function openWorld(urls: Urls, change: Partial<TenantSettings> = {}) {
       },
       scheduled: {
         conditional: 'managed',
+        activation: 'immediate',
         codes: 'all',
         clearanceMarginMs: 30_000,
         executionDelayMs: 1_800_000,
         redeemEveryMs: 60_000,
         lanes: 8,
       },
+      claims: undefined,
+      triggerChannels: [],
       limits: { maxAudience: 2_000_000, onlyCustomers: [] },
       ...change,
     },

@@ -72,7 +72,10 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
 
   const doors = await openDoors(sandbox);
   const config = join(folder, 'promoflow.yaml');
-  const file = tenantFileOf({ ...sandbox, urls: () => urlsOf(doors) }, { [tenant]: tenancy });
+  const file = tenantFileOf(
+    { ...sandbox, urls: (name) => ({ ...sandbox.urls(name), ...urlsOf(doors) }) },
+    { [tenant]: tenancy },
+  );
   writeFileSync(config, JSON.stringify(file, null, 2), { mode: 0o600 });
   const env = {
     PATH: process.env['PATH'],
@@ -151,7 +154,7 @@ async function openDoors(sandbox: Sandbox): Promise<World['doors']> {
   return { optimove, promotions, platform, data };
 }
 
-function urlsOf(doors: World['doors']): ReturnType<Sandbox['urls']> {
+function urlsOf(doors: World['doors']): Record<FarSideName, string> {
   const { optimove, promotions, platform, data } = doors;
   return {
     optimove: optimove.url,

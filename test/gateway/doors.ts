@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { settingsOf, tenantFile } from '../../src/config/tenants.ts';
+import { createDecisions } from '../../src/decisions/check.ts';
 import type { AlertReceiver } from '../../src/domain/alert.ts';
 import type { TenantSettings } from '../../src/domain/tenant.ts';
 import { type Gateway, startGateway } from '../../src/gateway/gateway.ts';
@@ -11,12 +12,14 @@ import { findCampaign, openCampaign } from '../../src/ledger/campaigns.ts';
 import { createInbox } from '../../src/ledger/inbox.ts';
 import { createPool } from '../../src/ledger/pool.ts';
 import { ledgerMissing } from '../../src/ledger/readiness.ts';
+import { createTurns } from '../../src/limiter/turns.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createCampaigns } from '../../src/operations/campaigns.ts';
 import { createCustomers } from '../../src/operations/customers.ts';
 import { createSuppressions } from '../../src/operations/suppressions.ts';
 import { createTenants } from '../../src/operations/tenants.ts';
 import type { Answer, Starts } from '../../src/starts.ts';
+import type { World } from '../../src/world.ts';
 import { createDatabase } from '../database.ts';
 
 export const token = 'a-token-of-acme';
@@ -78,12 +81,20 @@ export async function openDoors(
     /** In place of `settings`: what a test changes while the doors are open. */
     tenants?: Map<string, TenantSettings>;
     withoutLedger?: boolean;
+    /** A ledger that these doors share with others, which is the caller's. */
+    databaseUrl?: string;
+    /** The tenants' far sides, for the gate. */
+    worlds?: ReadonlyMap<string, World>;
     receiver?: AlertReceiver;
   } = {},
 ): Promise<Doors> {
-  const database = options.withoutLedger ? undefined : await createDatabase();
+  const isOwn = !options.withoutLedger && options.databaseUrl === undefined;
+  const database = isOwn ? await createDatabase() : undefined;
   // Port 9 (discard) has no listener: a ledger that is away.
-  const pool = createPool(database?.url ?? 'postgres://nobody@127.0.0.1:9/nothing', 5);
+  const pool = createPool(
+    options.databaseUrl ?? database?.url ?? 'postgres://nobody@127.0.0.1:9/nothing',
+    8,
+  );
   const asked: Asked[] = [];
   const lines: Line[] = [];
   let isAway = false;
@@ -121,6 +132,8 @@ export async function openDoors(
   };
   const tenants = options.tenants ?? new Map([['acme', options.settings ?? acme()]]);
   const log = { info: write('info'), warn: write('warn'), error: write('error') };
+  const metrics = createMetrics({ pool, tenants, log });
+  const kickSettlement = (tenant: string) => starts.kickSettlement(tenant);
   const gateway: Gateway = await startGateway(
     {
       inbox: createInbox(pool),
@@ -139,7 +152,12 @@ export async function openDoors(
         customers: createCustomers(pool),
         suppressions: createSuppressions({ pool, starts, log }),
       },
-      metrics: createMetrics({ pool, tenants, log }),
+      metrics,
+      decisions: createDecisions({
+        ...{ pool, log, metrics, kickSettlement },
+        turns: createTurns({ pool }),
+        worlds: options.worlds ?? new Map(),
+      }),
       ledgerMissing: () => ledgerMissing(pool),
       temporalMissing: async () => (isAway ? 'Temporal does not answer' : undefined),
       log,
@@ -167,7 +185,7 @@ export async function openDoors(
       }),
     async close() {
       await gateway.stop();
-      await pool.end();
+      if (!pool.ending) await pool.end();
       await database?.drop();
     },
   };

@@ -86,6 +86,29 @@ test.each(waysToStand())(
   },
 );
 
+test('a pool of checks has its own due in the place of a stop', async () => {
+  const { pool } = ledger;
+  await pool.query("insert into tenant (name) values ('pools')");
+  const { rows } = await pool.query<{ ref: number }>(
+    "insert into campaign (tenant, id, kind) select ref, '1', 'triggered' from tenant where name = 'pools' returning ref",
+  );
+  const due = Date.UTC(2030, 0, 1, 12);
+  const asked = await pool.query<{ kind: string; at: number; admitted: boolean }>(
+    `select kind, at, to_timestamp(at / 1000)
+       < admitted_until(kind, $1, to_timestamp($4::float8 / 1000)) as admitted
+     from unnest($2::text[]) with ordinality as k(kind, place), unnest($3::float8[]) at
+     order by place, at`,
+    [rows[0]?.ref, effectKinds, [due - 1, due], due],
+  );
+  // Nothing is reported of a pool: its answers are the gate's.
+  const instants = { stop: due, lastReport: -Infinity };
+  expect(asked.rows).toEqual(
+    effectKinds.flatMap((kind) =>
+      [due - 1, due].map((at) => ({ kind, at, admitted: admits(kind, ['open'], at, instants) })),
+    ),
+  );
+});
+
 test('a campaign without a usable deadline admits only what has no deadline', async () => {
   const { pool } = ledger;
   await pool.query("insert into tenant (name) values ('no deadline')");

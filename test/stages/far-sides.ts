@@ -160,6 +160,7 @@ export function createFarSides() {
       processedCustomers: () => Promise.reject(new Error('no stage reads the audience')),
       canceledCustomers: () => Promise.reject(new Error('no stage reads the audience')),
       campaignDetails: () => Promise.reject(new Error('no stage reads details')),
+      registerGate: async () => {},
       probe: async () => {},
     },
     promotions: {
@@ -192,6 +193,7 @@ export function createFarSides() {
           },
         ),
     },
+    publisher: undefined,
     dataConnection: {
       maxRowsPerCall: 5_000,
       required: true,

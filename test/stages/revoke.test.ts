@@ -34,7 +34,7 @@ async function openMixed(): Promise<TestBatch> {
 const untouched = ['allocated', 'allocated', 'allocated', 'allocated', 'used', 'refused'];
 
 function expected(reason: RevocationReason): string[] {
-  if (reason === 'deadline') {
+  if (reason === 'deadline' || reason === 'late') {
     return ['revoked', 'allocated', 'revoked', 'allocated', 'used', 'refused'];
   }
   return untouched.map((state) => {

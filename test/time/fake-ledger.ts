@@ -275,6 +275,9 @@ export function createFakeLedger(options: {
       );
     },
 
+    answerOverdue: async () => 0,
+    settlePool: async () => true,
+
     async debts({ tenant }) {
       const now = await clock.now();
       const { halted } = tenantOf(tenant);
@@ -303,7 +306,7 @@ export function createFakeLedger(options: {
           .flatMap(({ campaignId, fence, summary }) =>
             fence && summary?.reason !== endOf[fence] ? [{ campaignId, by: fence }] : [],
           ),
-        ...{ unspread: false, suppressions: [] },
+        ...{ unspread: false, suppressions: [], overdue: false, pools: [] },
         halted,
       };
     },

@@ -1,5 +1,7 @@
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readEvent } from '../../src/wire/events.ts';
+import { codeForms, coins, idForms, recase, someCodes } from './spelling.ts';
 
 const zone = 'Europe/Malta';
 const five = {
@@ -55,11 +57,84 @@ test('a deadline in the past is read; what it means is decided elsewhere', () =>
   expect(reading).toMatchObject({ usable: true, event: { deadline: Date.UTC(2020, 0, 1) } });
 });
 
-test.each([1, 2, 3, 11, 13, 14])('event %i is known, and recorded', (type) => {
+test.each([1, 2, 3, 13, 14])('event %i is known, and recorded', (type) => {
   const body = { EventTypeID: type, campaignID: '9', channelID: 504 };
   expect(readEvent(body, zone)).toEqual({
     usable: true,
     event: { kind: 'recorded', type, campaignId: '9', channelId: '504', sentAt: undefined },
+  });
+});
+
+/** The working shape of API §5.7. */
+const eleven = {
+  eventTypeID: 11,
+  timeStamp: '2026-03-02 10:22:31',
+  campaignID: '88120',
+  actionSerial: null,
+  channelID: 611,
+  templateID: 14,
+  customerID: 'P-99812',
+  isVisitor: false,
+  promoCode: ['SPIN20'] as unknown,
+  notes: '{"duration":3}',
+  attributes: { COUNTRY: 'MT', vip_Level: 'gold' } as unknown,
+  eventParams: { amount: 50, Game: { id: 'g1' } } as unknown,
+};
+const triggered = {
+  kind: 'triggered',
+  type: 11,
+  campaignId: '88120',
+  customerId: 'P-99812',
+  isVisitor: false,
+  promoCodes: ['SPIN20'],
+  notes: '{"duration":3}',
+  channelId: '611',
+  templateId: '14',
+  attributes: { COUNTRY: 'MT', vip_Level: 'gold' },
+  event: { amount: 50, Game: { id: 'g1' } },
+  sentAt: Date.parse('2026-03-02T09:22:31Z'),
+};
+
+test('event 11 is read whole, and what it carries keeps the names the tenant gave', () => {
+  expect(readEvent(eleven, zone)).toEqual({ usable: true, event: triggered });
+});
+
+test('any casing of the names and any form of ids and codes is the same event 11', () => {
+  const own = new Set(['attributes', 'eventParams']);
+  fc.assert(
+    fc.property(
+      coins,
+      someCodes.chain((codes) => fc.tuple(fc.constant(codes), codeForms(codes))),
+      fc.tuple(idForms, idForms),
+      (letters, [codes, promoCode], [customer, campaign]) => {
+        const body = { ...eleven, promoCode, customerID: customer[1], campaignID: campaign[1] };
+        expect(readEvent(recase(body, letters, own), zone)).toEqual({
+          usable: true,
+          event: {
+            ...triggered,
+            promoCodes: codes,
+            customerId: customer[0],
+            campaignId: campaign[0],
+          },
+        });
+      },
+    ),
+  );
+});
+
+test('event 11 needs no more than customer and campaign', () => {
+  const body = { eventTypeID: 11, campaignID: 88120, customerID: 7, promoCode: null };
+  expect(readEvent(body, zone)).toMatchObject({
+    usable: true,
+    event: { customerId: '7', promoCodes: [], isVisitor: false, attributes: undefined },
+  });
+});
+
+test('values that no database can hold are left out of event 11, the others stay', () => {
+  const deep = JSON.parse(`${'['.repeat(50_000)}${']'.repeat(50_000)}`);
+  const attributes = { CITY: 'a\0b', 'N\ud800': 1, DEEP: deep, COUNTRY: 'MT' };
+  expect(readEvent({ ...eleven, attributes, eventParams: [1] }, zone)).toMatchObject({
+    event: { attributes: { COUNTRY: 'MT' }, event: undefined },
   });
 });
 
@@ -82,6 +157,10 @@ test.each([
   ['no campaign', withoutCampaign, 'no CampaignID'],
   ['a campaign of null', { ...five, CampaignID: null }, 'no CampaignID'],
   ['a campaign with a path', { ...five, CampaignID: '1/batch/0' }, 'not a plain id'],
+  ['event 11 about nobody', { ...eleven, customerID: ' ' }, 'no customerID'],
+  ['event 11 of no campaign', { ...eleven, campaignID: null }, 'no CampaignID'],
+  ['event 11 with odd codes', { ...eleven, promoCode: { a: 1 } }, 'promoCode is not understood'],
+  ['event 11 of who knows whom', { ...eleven, isVisitor: 'maybe' }, 'isVisitor is not'],
   ['no deadline', withoutClearance, 'ClearanceRequiredBy cannot be used'],
   ['a deadline in words', { ...five, ClearanceRequiredBy: 'noon' }, 'ClearanceRequiredBy cannot'],
   [

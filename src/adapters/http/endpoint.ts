@@ -49,9 +49,11 @@ interface Question<A> {
   read(answer: Answer, name: string): A;
 }
 
-/** Where there is a body it is a POST. */
+/** Where there is a body it is a POST, unless said otherwise. */
 export interface ReadRequest<A> extends Question<A> {
+  /** JSON; a Buffer is sent as it is. */
   body?: unknown;
+  method?: 'POST' | 'PUT';
   /** Asks whether our key is known by now: it is sent also right after a refusal. */
   isProbe?: boolean;
 }
@@ -145,7 +147,8 @@ export function createEndpoint(settings: EndpointSettings, deps: Dependencies): 
         const slot = limit && (await deps.turn(limit, rank, signal));
         signal.throwIfAborted();
         const body = request.body === undefined ? undefined : buildBody(request.body);
-        const out = { ...outgoing(request, body), signal };
+        const { method } = request;
+        const out = { ...outgoing(request, body), ...(method && { method }), signal };
         if (!request.isProbe) refusals.check(out);
         return ask(out, request.read, async (fault) => {
           if (fault?.status === 429) await slot?.pause(fault.retryAfterMs ?? pauseMs);
@@ -176,7 +179,7 @@ interface Body {
 }
 
 function buildBody(value: unknown): Body {
-  const bytes = Buffer.from(JSON.stringify(value));
+  const bytes = Buffer.isBuffer(value) ? value : Buffer.from(JSON.stringify(value));
   return { bytes, hash: createHash('sha256').update(bytes).digest('hex') };
 }
 

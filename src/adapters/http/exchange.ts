@@ -8,7 +8,7 @@ export interface Outgoing {
   name: string;
   origin: string;
   path: string;
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT';
   headers: Record<string, string>;
   body: Buffer | undefined;
   timeoutMs: number;

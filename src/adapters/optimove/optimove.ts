@@ -18,6 +18,12 @@ const object = z.record(z.string(), z.unknown());
 /** Most customers that one status report may carry (API §7). */
 const maxCustomersPerReport = 10_000;
 
+/** Where checks are registered; each takes the address alone, as far as is known (API §9.1). */
+export const gateCalls = {
+  v1: { method: 'PUT', path: '/triggered_conditional_execution_gateway' },
+  v2: { method: 'POST', path: '/conditional-execution/v2/triggered/webhooks/' },
+} as const;
+
 /** Reading calls in flight at once: enough for the allowance, few enough for a wrong key. */
 const maxReads = 8;
 
@@ -79,6 +85,18 @@ export function createOptimove(
         read: readNothing,
       });
     },
+
+    registerGate: (url, generation, reading) =>
+      endpoint.read(
+        {
+          name: 'registration of the gate',
+          ...gateCalls[generation],
+          timeoutMs: answerTimeoutMs,
+          body: { url },
+          read: readNothing,
+        },
+        reading,
+      ),
 
     probe: (reading) =>
       endpoint.read(

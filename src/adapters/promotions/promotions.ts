@@ -2,7 +2,13 @@ import { z } from 'zod';
 import type { PromotionsSettings } from '../../domain/tenant.ts';
 import type { Reward } from '../../domain/words.ts';
 import { isObject, readId, writeId } from '../../wire/atoms.ts';
-import type { Promocode, Promotions, RateLimit, RedemptionReport } from '../../world.ts';
+import type {
+  Promocode,
+  Promotions,
+  RateLimit,
+  RedemptionReport,
+  Validation,
+} from '../../world.ts';
 import { malformed, readNothing, readShape } from '../http/answer.ts';
 import { answerTimeoutMs, createEndpoint, type Dependencies } from '../http/endpoint.ts';
 import type { Answer } from '../http/exchange.ts';
@@ -43,21 +49,13 @@ export function createPromotions(
         reading,
       ),
 
-    validate: ({ campaignId, seriesId, promocodeId, customerIds }) =>
+    validate: (request) =>
       endpoint.call({
         name: 'validateCustomers',
-        path: `/v1/promocodes/${encodeURIComponent(promocodeId)}/validateCustomers`,
+        path: `/v1/promocodes/${encodeURIComponent(request.promocodeId)}/validateCustomers`,
         timeoutMs: answerTimeoutMs,
-        body: {
-          contexts: customerIds.map((customerId) => ({ customerId })),
-          campaignData: {
-            campaignId: writeId(campaignId),
-            occurrenceId: campaignId,
-            seriesId,
-            isTriggered: false,
-          },
-        },
-        read: (answer, name) => readValidation(answer, name, customerIds),
+        body: writeValidation(request),
+        read: (answer, name) => readValidation(answer, name, request.customerIds),
       }),
 
     async assignments(request, reading) {
@@ -105,6 +103,24 @@ function readPromocode(answer: Answer, name: string, code: string): Promocode | 
   const promocodeId = readId(item['promocodeId']);
   if (promocodeId === undefined) throw malformed(name, 'the promocode has no id');
   return { promocodeId, promotionId: readId(item['promotionId']) };
+}
+
+/** What is not told is left out of the body, so that it says no more than there is to say. */
+function writeValidation(request: Validation) {
+  const { campaignId, seriesId, channelId, isTriggered = false, sessionProperties } = request;
+  return {
+    contexts: request.customerIds.map((customerId) => ({
+      customerId,
+      sessionProperties: sessionProperties?.get(customerId),
+    })),
+    campaignData: {
+      campaignId: writeId(campaignId),
+      occurrenceId: campaignId,
+      seriesId,
+      channelId: channelId === undefined ? undefined : writeId(channelId),
+      isTriggered,
+    },
+  };
 }
 
 function writeRedemption(report: RedemptionReport) {

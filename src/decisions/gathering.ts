@@ -1,0 +1,63 @@
+/** What a run takes from a gathering, at the last moment: who comes while it waits goes with it. */
+export interface Drain<T> {
+  /** The earliest that waits. */
+  first(): T | undefined;
+  /** Takes the earliest, at most so many. */
+  take(most: number): T[];
+  /** Puts back what could not go yet, in its old place. */
+  putBack(items: readonly T[]): void;
+}
+
+export interface Gathering<T> {
+  add(item: T): void;
+  waiting(): number;
+  first(): T | undefined;
+  isIdle(): boolean;
+}
+
+/**
+ * Gathers what comes while a few runs are under way, and starts the next run for all of it as soon as
+ * one of them ends. A run never rejects, and takes what it was started for: what it leaves starts the next.
+ */
+export function gather<T>(lanes: number, run: (drain: Drain<T>) => Promise<void>): Gathering<T> {
+  let waiting: T[] = [];
+  let running = 0;
+  let isCalled = false;
+
+  const drain: Drain<T> = {
+    first: () => waiting[0],
+    take(most) {
+      const taken = waiting.slice(0, most);
+      waiting = waiting.slice(most);
+      return taken;
+    },
+    putBack(items) {
+      waiting = [...items, ...waiting];
+    },
+  };
+
+  /** In the next turn of the loop, so that all that came in this one goes together. */
+  function call(): void {
+    if (isCalled || running >= lanes || waiting.length === 0) return;
+    isCalled = true;
+    setImmediate(() => {
+      isCalled = false;
+      if (running >= lanes || waiting.length === 0) return;
+      running += 1;
+      void run(drain).finally(() => {
+        running -= 1;
+        call();
+      });
+    });
+  }
+
+  return {
+    add(item) {
+      waiting.push(item);
+      call();
+    },
+    waiting: () => waiting.length,
+    first: () => waiting[0],
+    isIdle: () => running === 0 && waiting.length === 0,
+  };
+}

@@ -1,0 +1,216 @@
+import type pg from 'pg';
+import type { Connection } from './pool.ts';
+
+// One row a trigger of a customer: the answer that every repeat hears, whichever gateway it reaches. An
+// answer is given once, by one compare-and-set; it becomes true only before the row's due.
+
+/** A check as it comes to the ledger. */
+export interface Arrival {
+  campaign: number;
+  customerId: string;
+  /** How much of its time is left, milliseconds. */
+  leftMs: number;
+  /** Triggers within this long of the first are one instance; null: all are, for ever. */
+  windowMs: number | null;
+}
+
+/** Why nothing begins for a check that has just come. */
+export type Standstill = 'fenced' | 'halted' | 'held' | 'suppressed';
+
+/** What the ledger knows of a check once it is in. */
+export interface Known {
+  instance: number;
+  /** Written now: whoever wrote it brings it to its answer. */
+  isFresh: boolean;
+  /** Undefined while it is not decided. */
+  answer: boolean | undefined;
+  reason: string | undefined;
+  /** How long it may still become true, milliseconds. */
+  leftMs: number;
+}
+
+/**
+ * Takes checks in, in one statement: finds the open instance of each, or begins the next one. What
+ * nothing can begin for is answered false at once. In the order given; undefined where somebody else
+ * wrote the same instance at the same moment, which another look finds.
+ */
+export async function takeIn(
+  pool: pg.Pool,
+  arrivals: readonly Arrival[],
+): Promise<(Known | undefined)[]> {
+  const found = await pool.query<{
+    place: number;
+    instance: number | null;
+    isFresh: boolean;
+    answer: boolean | null;
+    reason: string | null;
+    leftMs: number;
+  }>({
+    name: 'take_in',
+    text: takeInStatement,
+    values: [
+      arrivals.map((one) => one.campaign),
+      arrivals.map((one) => one.customerId),
+      arrivals.map((one) => Math.max(0, Math.floor(one.leftMs))),
+      arrivals.map((one) => one.windowMs),
+    ],
+  });
+  const known: (Known | undefined)[] = arrivals.map(() => undefined);
+  for (const { place, instance, answer, reason, ...facts } of found.rows) {
+    if (instance === null) continue;
+    known[place - 1] = {
+      ...facts,
+      instance,
+      answer: answer ?? undefined,
+      reason: reason ?? undefined,
+    };
+  }
+  return known;
+}
+
+// Rows are written in the order of their key, so that no two gateways wait for each other in a ring.
+const takeInStatement = `
+with asked as (
+  select a.*, md5(a.customer)::uuid as hash
+  from unnest($1::int[], $2::text[], $3::int[], $4::float8[]) with ordinality
+    as a(campaign, customer, left_ms, window_ms, place)
+), known as (
+  select a.*, l.instance, l.answer, l.reason, l.due,
+    l.instance is null or l.asked_at <= clock_timestamp() - a.window_ms * interval '1 ms' as is_next,
+    case when c.fence is not null then 'fenced' when t.halted is not null then 'halted'
+      when c.held is not null or t.held is not null then 'held'
+      when s.customer is not null then 'suppressed' end as standstill
+  from asked a
+  join campaign c on c.ref = a.campaign
+  join tenant t on t.ref = c.tenant
+  left join suppression s on s.tenant = c.tenant and s.customer = a.customer
+  left join lateral (
+    select * from answer x where x.campaign = a.campaign and x.customer = a.hash
+    order by x.instance desc limit 1) l on true
+), fresh as (
+  insert into answer as w (campaign, customer, instance, due, answer, reason, answered_at)
+  select campaign, hash, coalesce(instance + 1, 0), clock_timestamp() + left_ms * interval '1 ms',
+    case when standstill is not null then false end, standstill,
+    case when standstill is not null then clock_timestamp() end
+  from known where is_next order by campaign, hash
+  on conflict do nothing
+  returning w.campaign, w.customer, w.instance, w.answer, w.reason, w.due
+)
+select k.place::int, f.instance is not null as "isFresh",
+  case when f.instance is not null then f.instance when not coalesce(k.is_next, false) then k.instance end
+    as instance,
+  case when f.instance is not null then f.answer else k.answer end as answer,
+  case when f.instance is not null then f.reason else k.reason end as reason,
+  extract(epoch from coalesce(f.due, k.due, clock_timestamp()) - clock_timestamp())::float8 * 1000
+    as "leftMs"
+from known k left join fresh f on f.campaign = k.campaign and f.customer = k.hash`;
+
+/** What a process found for one trigger. */
+export interface Finding {
+  campaign: number;
+  customerId: string;
+  instance: number;
+  allowed: boolean;
+  reason: string | undefined;
+  /** Told false without the ledger: it stands whatever the ledger says. */
+  isTold?: boolean;
+}
+
+/** The answer that stands. */
+export interface Answered {
+  allowed: boolean;
+  reason: string | undefined;
+}
+
+/**
+ * Answers triggers, each once: the answer that was there before stays, and is returned in the place of
+ * what was found. A true counts only before the trigger's due, and only where neither a fence nor a
+ * suppression has come meanwhile. Its locks come before all others of a transaction.
+ */
+export async function answerTriggers(
+  connection: pg.Pool | Connection,
+  findings: readonly Finding[],
+): Promise<Answered[]> {
+  const found = await connection.query<{ place: number; answer: boolean; reason: string | null }>({
+    name: 'answer_triggers',
+    text: answerStatement,
+    values: [
+      findings.map((one) => one.campaign),
+      findings.map((one) => one.customerId),
+      findings.map((one) => one.instance),
+      findings.map((one) => one.allowed),
+      findings.map((one) => one.reason?.replaceAll('\0', ' ') ?? null),
+      findings.map((one) => one.isTold ?? false),
+    ],
+  });
+  const answers: Answered[] = findings.map(() => ({ allowed: false, reason: 'not_in_the_ledger' }));
+  for (const { place, answer, reason } of found.rows) {
+    answers[place - 1] = { allowed: answer, reason: reason ?? undefined };
+  }
+  return answers;
+}
+
+// The clock is read when the row is locked: an answer that waited for it is judged by the end of the wait.
+const answerStatement = `
+with found as (
+  select w.*, md5(w.customer)::uuid as hash
+  from unnest($1::int[], $2::text[], $3::smallint[], $4::boolean[], $5::text[], $6::boolean[])
+    with ordinality as w(campaign, customer, instance, allowed, reason, told, place)
+), locked as materialized (
+  select f.place, f.campaign, f.hash, f.instance, f.allowed, f.reason, f.told, a.answer,
+    a.reason as earlier,
+    case when not f.allowed then null when c.fence is not null then 'fenced'
+      when exists (select from suppression s where s.tenant = c.tenant and s.customer = f.customer)
+        then 'suppressed' end as standstill
+  from found f
+  join answer a on a.campaign = f.campaign and a.customer = f.hash and a.instance = f.instance
+  join campaign c on c.ref = f.campaign
+  order by a.campaign, a.customer, a.instance
+  for no key update of a
+), answered as (
+  update answer a set (answer, reason, answered_at) = (
+    select v.answer, case when l.allowed and not v.answer then coalesce(l.standstill, 'late')
+        else l.reason end, clock_timestamp()
+    from (select l.allowed and l.standstill is null and clock_timestamp() < a.due as answer) v)
+  from locked l
+  where a.campaign = l.campaign and a.customer = l.hash and a.instance = l.instance
+    and (l.answer is null or l.told and l.answer)
+  returning a.campaign, a.customer, a.instance, a.answer, a.reason
+)
+select l.place::int, coalesce(n.answer, l.answer) as answer,
+  case when n.answer is not null then n.reason else l.earlier end as reason
+from locked l
+left join answered n on n.campaign = l.campaign and n.customer = l.hash and n.instance = l.instance`;
+
+/** One trigger by its name in the ledger. */
+export interface Trigger {
+  campaign: number;
+  customerId: string;
+  instance: number;
+}
+
+/** The answers of these triggers, in their order; undefined for what is not decided yet. */
+export async function answersOf(
+  pool: pg.Pool,
+  triggers: readonly Trigger[],
+): Promise<(Answered | undefined)[]> {
+  const found = await pool.query<{ place: number; answer: boolean; reason: string | null }>({
+    name: 'answers_of',
+    text: `select w.place::int, a.answer, a.reason
+      from unnest($1::int[], $2::text[], $3::smallint[]) with ordinality
+        as w(campaign, customer, instance, place)
+      join answer a on a.campaign = w.campaign and a.customer = md5(w.customer)::uuid
+        and a.instance = w.instance
+      where a.answer is not null`,
+    values: [
+      triggers.map((one) => one.campaign),
+      triggers.map((one) => one.customerId),
+      triggers.map((one) => one.instance),
+    ],
+  });
+  const answers: (Answered | undefined)[] = triggers.map(() => undefined);
+  for (const { place, answer, reason } of found.rows) {
+    answers[place - 1] = { allowed: answer, reason: reason ?? undefined };
+  }
+  return answers;
+}

@@ -1,0 +1,114 @@
+import { afterEach, expect, test } from 'vitest';
+import type { SandboxOptions } from '../../sandbox/options.ts';
+import { startSandbox } from '../../sandbox/sandbox.ts';
+import { createWorld } from '../../src/adapters/world.ts';
+import { settingsOf, tenantFile } from '../../src/config/tenants.ts';
+import { verify } from '../../src/ledger/invariants.ts';
+import { createTurns } from '../../src/limiter/turns.ts';
+import { type Doors, openDoors } from '../gateway/doors.ts';
+import { openLedger } from '../ledger/ledger.ts';
+import { farSidesOf, tenantFileOf, token } from '../whole/tenancy.ts';
+
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+});
+
+/** Two gateways on one ledger, before a sandbox that fires at both and judges their answers. */
+async function play(
+  triggered: Record<string, unknown> = {},
+  farSides: NonNullable<SandboxOptions['tenants']>[string] = {},
+) {
+  const ledger = await openLedger();
+  closing.push(() => ledger.close());
+  const sandbox = await startSandbox(farSidesOf({ acme: { farSides } }));
+  closing.push(() => sandbox.close());
+  const file = tenantFile.parse(tenantFileOf(sandbox, { acme: { section: { triggered } } }));
+  const section = file.tenants['acme'];
+  if (!section) throw new Error('The tenant got lost');
+  const settings = settingsOf('acme', section);
+  const gateways: Doors[] = [];
+  for (let count = 0; count < 2; count += 1) {
+    const { turn } = createTurns({ pool: ledger.pool });
+    const world = createWorld(settings, { turn, onUnauthorized: async () => {} });
+    const doors = await openDoors({
+      settings,
+      databaseUrl: ledger.url,
+      worlds: new Map([['acme', world]]),
+    });
+    closing.push(() => doors.close());
+    gateways.push(doors);
+  }
+  const gateUrls = gateways.map(({ url }) => `${url}/gate/acme/${token}`);
+  return { ledger, sandbox, gateUrls };
+}
+
+test.each([1, 2, 3])(
+  'nothing is left of what was answered false, through faults by seed %i',
+  async (seed) => {
+    const { ledger, sandbox, gateUrls } = await play({ budgetMs: 700 });
+    sandbox.setFaults(
+      'acme',
+      [
+        ...(['reset', 'half', '500', '503', 'refuse'] as const).map(
+          (fault) => ({ kind: 'validate', fault, probability: 0.05 }) as const,
+        ),
+        ...(['reset', 'half', '500', '503', 'refuse'] as const).map(
+          (fault) => ({ kind: 'allocations', fault, probability: 0.05 }) as const,
+        ),
+        { kind: 'validate', fault: 'slow', ms: 900, probability: 0.05 },
+        { kind: 'allocations', fault: 'slow', ms: 900, probability: 0.05 },
+        { kind: 'screenings', fault: 'slow', ms: 900, probability: 0.05 },
+      ],
+      seed,
+    );
+    const id = sandbox.createTriggered('acme', { gateUrls, seed });
+    await sandbox.fireChecks('acme', id, {
+      ...{ perSecond: 60, forSeconds: 3, repeatShare: 0.3, repeatAfterMs: 100 },
+    }).finished;
+    const checks = sandbox.checks('acme', id);
+    expect(checks.allowed).toBeGreaterThan(0);
+    expect(checks.denied).toBeGreaterThan(0);
+    expect(checks).toMatchObject({ late: 0, unanswered: 0 });
+    await expect
+      .poll(
+        async () => {
+          const { rows } = await ledger.pool.query<{ unanswered: number }>(
+            'select count(*)::int as unanswered from answer where answer is null',
+          );
+          return [rows[0]?.unanswered, sandbox.verdict('acme', id).triggered?.deniedStillHeld];
+        },
+        { timeout: 10_000 },
+      )
+      .toEqual([0, 0]);
+    expect(sandbox.verdict('acme', id).violations).toEqual([]);
+    expect((await verify(ledger.pool)).flatMap(({ examples }) => examples)).toEqual([]);
+  },
+);
+
+test('the sandbox finds nothing wrong with what two gateways answer, and with what is held after', async () => {
+  const { ledger, sandbox, gateUrls } = await play();
+  const id = sandbox.createTriggered('acme', {
+    gateUrls,
+    visitorShare: 0.1,
+    deniedShare: 0.1,
+    declinedShare: 0.1,
+    seed: 7,
+  });
+  await sandbox.fireChecks('acme', id, {
+    perSecond: 150,
+    forSeconds: 3,
+    repeatShare: 0.3,
+    repeatAfterMs: 50,
+    codesAs: 'mixed',
+    fieldsAs: 'mixed',
+    idsAs: 'mixed',
+  }).finished;
+  const checks = sandbox.checks('acme', id);
+  const verdict = sandbox.verdict('acme', id);
+  expect(verdict.violations).toEqual([]);
+  expect(checks).toMatchObject({ late: 0, unanswered: 0 });
+  expect(checks.allowed).toBeGreaterThan(100);
+  expect(checks.denied).toBeGreaterThan(20);
+  expect((await verify(ledger.pool)).flatMap(({ examples }) => examples)).toEqual([]);
+});
