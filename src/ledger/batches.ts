@@ -1,7 +1,16 @@
 import type pg from 'pg';
 import { clearances, isFinal, states } from '../domain/assignment.ts';
 import type { RevocationReason } from '../domain/words.ts';
-import { type Happening, type Member, readBatch, writeBatch } from './columns.ts';
+import {
+  draft,
+  type Happening,
+  isRead,
+  type Member,
+  readBatch,
+  saveUnlessWritten,
+  type Written,
+  writeBatch,
+} from './columns.ts';
 import { openEffects } from './effects.ts';
 import { transaction } from './pool.ts';
 import { positionsOf } from './positions.ts';
@@ -10,10 +19,23 @@ import { onlyRow } from './tenants.ts';
 /** Writes what our own rules decided, without an outside call. Returns how many members changed. */
 export async function record(
   pool: pg.Pool,
-  batch: { campaign: number; number: number },
+  batch: Written,
   happenings: readonly Happening[],
 ): Promise<number> {
   if (happenings.length === 0) return 0;
+  if (isRead(batch)) {
+    const drafted = draft(batch, happenings);
+    const { values } = drafted;
+    const saved = await pool.query({
+      name: 'save_unless_written',
+      text: saveUnlessWritten,
+      values,
+    });
+    if (saved.rowCount === 1) {
+      batch.read = drafted.read;
+      return drafted.changed;
+    }
+  }
   return transaction(pool, (connection) =>
     writeBatch(connection, batch.campaign, batch.number, happenings),
   );

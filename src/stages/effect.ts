@@ -128,7 +128,7 @@ async function sendAndSettle<A>(
   permit: Permit,
   diary: Diary,
 ): Promise<Performed | undefined> {
-  const { pool, campaign, batch } = scene;
+  const { pool, batch } = scene;
   let answer: A;
   try {
     answer = await order.call.send(permit);
@@ -138,7 +138,7 @@ async function sendAndSettle<A>(
     diary.failed(fault);
     return settleFault(scene, order, begun, fault);
   }
-  await settle(pool, campaign.ref, batch.number, {
+  await settle(pool, batch, {
     ...begun,
     outcome: 'done',
     happenings: order.read(answer),
@@ -153,9 +153,9 @@ async function settleFault<A>(
   begun: { effect: number; slot: number | undefined },
   fault: Fault,
 ): Promise<Performed | undefined> {
-  const { pool, campaign, batch } = scene;
+  const { pool, batch } = scene;
   const close = (outcome: 'refused' | 'not_sent') =>
-    settle(pool, campaign.ref, batch.number, {
+    settle(pool, batch, {
       ...begun,
       outcome,
       detail: fault.message,
@@ -180,7 +180,7 @@ async function settleFault<A>(
       return { ended: fault.kind, fault, effect: begun.effect };
     case 'unknown':
     case 'malformed':
-      await markUnknown(pool, campaign.ref, batch.number, {
+      await markUnknown(pool, batch, {
         ...begun,
         detail: fault.message,
         happenings: order.lost ?? [],

@@ -80,7 +80,7 @@ async function close(
   happenings: Happening[],
 ): Promise<undefined> {
   const outcome: Outcome = happenings.length === 0 && members.length > 0 ? 'not_sent' : 'done';
-  await settle(scene.pool, scene.campaign.ref, scene.batch.number, {
+  await settle(scene.pool, scene.batch, {
     effect: effect.effect,
     slot: undefined,
     outcome,

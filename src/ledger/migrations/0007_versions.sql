@@ -1,0 +1,14 @@
+-- Who writes a batch raises its version, so that whoever read it before can tell in one statement
+-- whether what it read still stands, and need not lock and read it again.
+alter table batch add column version int not null default 0;
+
+-- A change is a write of its batch. Whoever appends one holds the batch's row already.
+create function raise_versions() returns trigger language plpgsql as $$
+begin
+  update batch b set version = version + 1
+  from (select distinct campaign, batch from appended) a
+  where b.campaign = a.campaign and b.number = a.batch;
+  return null;
+end $$;
+create trigger change_raises_version after insert on change
+  referencing new table as appended for each statement execute function raise_versions();
