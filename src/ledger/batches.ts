@@ -74,11 +74,12 @@ export async function finishBatch(
   campaign: number,
   number: number,
 ): Promise<boolean> {
-  const finished = await pool.query(
-    `update batch b set finished = true where campaign = $1 and number = $2 and not exists (
+  const finished = await pool.query({
+    name: 'finish_batch',
+    text: `update batch b set finished = true where campaign = $1 and number = $2 and not exists (
        select from effect e where e.campaign = b.campaign and e.batch = b.number and e.outcome is null)`,
-    [campaign, number],
-  );
+    values: [campaign, number],
+  });
   return finished.rowCount === 1;
 }
 
@@ -91,10 +92,11 @@ export async function leaveValidation(
   campaign: number,
   number: number,
 ): Promise<void> {
-  await pool.query('update batch set left_validation = true where campaign = $1 and number = $2', [
-    campaign,
-    number,
-  ]);
+  await pool.query({
+    name: 'leave_validation',
+    text: 'update batch set left_validation = true where campaign = $1 and number = $2',
+    values: [campaign, number],
+  });
 }
 
 /** Whether a lower batch of this pass has yet to leave validation. */
@@ -103,11 +105,12 @@ export async function waitsForLower(
   campaign: number,
   number: number,
 ): Promise<boolean> {
-  const found = await pool.query<{ waits: boolean }>(
-    `select exists (select from batch l where l.campaign = $1 and l.number < $2
+  const found = await pool.query<{ waits: boolean }>({
+    name: 'waits_for_lower',
+    text: `select exists (select from batch l where l.campaign = $1 and l.number < $2
        and not l.finished and not l.left_validation) as waits`,
-    [campaign, number],
-  );
+    values: [campaign, number],
+  });
   return onlyRow(found).waits;
 }
 

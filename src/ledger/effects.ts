@@ -261,10 +261,11 @@ export async function keptOf(
   campaign: number,
   key: string,
 ): Promise<Record<string, unknown> | undefined> {
-  const found = await pool.query<{ kept: Record<string, unknown> }>(
-    'select kept from effect where campaign = $1 and key = $2',
-    [campaign, key],
-  );
+  const found = await pool.query<{ kept: Record<string, unknown> }>({
+    name: 'kept_of',
+    text: 'select kept from effect where campaign = $1 and key = $2',
+    values: [campaign, key],
+  });
   return found.rows[0]?.kept;
 }
 

@@ -25,6 +25,7 @@ export async function recover(
   kinds: readonly EffectKind[],
 ): Promise<{ found: number; stopped: Delivered }> {
   const { pool, campaign, batch } = scene;
+  if (kinds.length === 0) return { found: 0, stopped: undefined };
   const open = await openEffects(pool, campaign.ref, { batch: batch.number, kinds });
   let stopped: Delivered;
   for (const effect of open) {
