@@ -15,3 +15,8 @@ create trigger change_raises_version after insert on change
 
 -- What was given hardly gets smaller: trying to compress it cost more time than room was won.
 alter table batch alter column unique_codes set storage external;
+
+-- The customers of a page, each numbered where it first came; a customer's rows stand side by side, and
+-- `leads` is true for the first of them.
+alter table page add column people int not null default 0, add column places int[] not null default '{}',
+  add column leads boolean[] not null default '{}';
