@@ -84,32 +84,34 @@ export async function finishBatch(
 }
 
 /**
- * Marks that a batch has left validation in this pass, or never comes to it: the batches above it,
- * whose codes share a budget, need not wait for it any longer.
+ * Writes down which promo codes a batch has yet to validate in this pass: the batches above it, whose
+ * codes share a budget, wait for those alone. None: it has left validation, or never comes to it.
  */
-export async function leaveValidation(
+export async function setToValidate(
   pool: pg.Pool,
   campaign: number,
   number: number,
+  promoCodes: readonly string[],
 ): Promise<void> {
   await pool.query({
-    name: 'leave_validation',
-    text: 'update batch set left_validation = true where campaign = $1 and number = $2',
-    values: [campaign, number],
+    name: 'set_to_validate',
+    text: 'update batch set to_validate = $3 where campaign = $1 and number = $2',
+    values: [campaign, number, promoCodes],
   });
 }
 
-/** Whether a lower batch of this pass has yet to leave validation. */
+/** Whether a lower batch of this pass may have yet to validate this code. */
 export async function waitsForLower(
   pool: pg.Pool,
   campaign: number,
   number: number,
+  promoCode: string,
 ): Promise<boolean> {
   const found = await pool.query<{ waits: boolean }>({
     name: 'waits_for_lower',
-    text: `select exists (select from batch l where l.campaign = $1 and l.number < $2
-       and not l.finished and not l.left_validation) as waits`,
-    values: [campaign, number],
+    text: `select exists (select from batch l where l.campaign = $1 and l.number < $2 and not l.finished
+       and (l.to_validate is null or $3 = any (l.to_validate))) as waits`,
+    values: [campaign, number, promoCode],
   });
   return onlyRow(found).waits;
 }

@@ -182,7 +182,7 @@ export async function startPass(pool: pg.Pool, ref: number): Promise<number> {
       [ref],
     );
     await connection.query(
-      'update batch set left_validation = false where campaign = $1 and not finished',
+      'update batch set to_validate = null where campaign = $1 and not finished',
       [ref],
     );
     return onlyRow(begun).pass;

@@ -13,6 +13,9 @@ end $$;
 create trigger change_raises_version after insert on change
   referencing new table as appended for each statement execute function raise_versions();
 
+-- Promo codes the batch has yet to validate in this pass; null: not known yet, so it may be any.
+alter table batch drop column left_validation, add column to_validate text[];
+
 -- What was given hardly gets smaller: trying to compress it cost more time than room was won.
 alter table batch alter column unique_codes set storage external;
 
