@@ -1,6 +1,6 @@
 import { type EventEmitter, once } from 'node:events';
-import type pg from 'pg';
 import { setToValidate, waitsForLower } from '../ledger/batches.ts';
+import type { Pool } from '../ledger/pool.ts';
 import type { CodeQueue } from '../stages/validate.ts';
 
 /** How often the batches below are looked at while another process may be validating them. */
@@ -12,7 +12,7 @@ const lookEveryMs = 100;
  * process; those of others are looked for.
  */
 export function openQueue(
-  pool: pg.Pool,
+  pool: Pool,
   validated: EventEmitter,
   of: { ref: number; batch: number; signal: AbortSignal },
 ): CodeQueue {
