@@ -1,15 +1,13 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, it } from 'vitest';
-import { expectSound, hookOf, startCampaign, startWork, steadyWorld } from './recovery.ts';
-import { type FarSideName, openWorld, tenant, type World } from './world.ts';
+import { farSides, startInOutage } from './outage.ts';
+import { expectSound, startWork, steadyWorld } from './recovery.ts';
+import { openWorld, type World } from './world.ts';
 
 let world: World;
 beforeAll(async () => {
   world = await openWorld(steadyWorld);
 });
 afterAll(() => world.close());
-
-const outageMs = 6_000;
 
 describe('a campaign loses nobody', () => {
   it.each(['temporal', 'postgres'] as const)(
@@ -23,16 +21,9 @@ describe('a campaign loses nobody', () => {
     240_000,
   );
 
-  it.each(['optimove', 'promotions', 'platform'] satisfies FarSideName[])(
+  it.each(farSides)(
     'when %s is away for a while',
-    async (name) => {
-      await world.doors[name].shut();
-      const campaignId = startCampaign(world, { customers: 2_000 });
-      await world.sandbox.announce(tenant, campaignId, hookOf(world));
-      await delay(outageMs);
-      await world.doors[name].open();
-      await expectSound(world, campaignId, { hasTime: true });
-    },
+    (farSide) => startInOutage(world, farSide, 6_000),
     240_000,
   );
 });
