@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const NEEDS_TEMPORAL = [
   'test/whole/**/*.test.ts',
   'test/local/temporal.test.ts',
-  'test/faults/{seeds,recovery}.test.ts',
+  'test/faults/{seeds,worker,ledger,outages}.test.ts',
 ];
 
 export default defineConfig({
@@ -39,8 +39,9 @@ export default defineConfig({
           name: 'whole',
           include: NEEDS_TEMPORAL,
           globalSetup: ['test/whole-setup.ts'],
-          // They share the dev server, the sandbox's clock and two cores.
-          fileParallelism: false,
+          // They mostly wait, and share one dev server; after the others, which keep the processors busy.
+          maxWorkers: 2,
+          sequence: { groupOrder: 1 },
         },
       },
     ],

@@ -6,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import { startPostgres } from '../local/postgres.ts';
 import { startTemporal } from '../local/temporal.ts';
+import manifest from '../package.json' with { type: 'json' };
 import { findCampaign } from '../src/ledger/campaigns.ts';
 import { timesOf } from '../src/ledger/counts.ts';
 import { migrate } from '../src/ledger/migrate.ts';
@@ -131,7 +132,7 @@ export async function runPromoflow(wish: CampaignWish): Promise<PromoflowRun> {
     const worker = await startProgram({
       main: 'src/worker.ts',
       env,
-      nodeFlags: profileFlags(wish.profile),
+      nodeFlags: [...flagsOf('start:worker'), ...profileFlags(wish.profile)],
       ready: /the worker is running/,
     });
     onEnd(worker.stop);
@@ -159,6 +160,11 @@ export async function runPromoflow(wish: CampaignWish): Promise<PromoflowRun> {
     await pool.end();
     return { seconds, processor, workerMiB, ledgerMB, books: await sandbox.books() };
   });
+}
+
+/** Node's own flags in one of the package's commands: the bench starts what its users start. */
+function flagsOf(command: keyof typeof manifest.scripts): string[] {
+  return manifest.scripts[command].split(' ').filter((word) => word.startsWith('--'));
 }
 
 function profileFlags(folder: string | undefined): string[] {

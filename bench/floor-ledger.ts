@@ -104,7 +104,7 @@ export function keptInLedger(pool: pg.Pool, batch: BatchRow): Keeping {
       const answer = await call.send();
       const { effect, slot } = begun;
       const happenings = became(answer);
-      await settle(pool, campaign, number, { effect, slot, outcome: 'done', happenings });
+      await settle(pool, batch, { effect, slot, outcome: 'done', happenings });
       return answer;
     },
     note: async (happenings) => void (await record(pool, batch, happenings())),

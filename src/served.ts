@@ -39,8 +39,9 @@ export function serve({ pool, starts, turns, contacts, log }: Parts) {
       turn: turns.turn,
       async onUnauthorized(farSide: FarSide, message: string) {
         if (!(await haltTenant(pool, tenant, farSide, message))) return;
-        await raiseAlert({ pool, log }, haltAlert(tenant, farSide, message));
+        // Whoever tries the key comes first: an alert that cannot be written must not delay the mending.
         starts.kickSettlement(tenant);
+        await raiseAlert({ pool, log }, haltAlert(tenant, farSide, message));
       },
       onContact: (farSide: FarSide, isAnswered: boolean) =>
         contacts.note(tenant, farSide, isAnswered),

@@ -1,14 +1,8 @@
-import { EventEmitter, once } from 'node:events';
+import { EventEmitter } from 'node:events';
 import type { EffectKind } from '../domain/effect.ts';
 import type { Stage } from '../domain/flow.ts';
 import type { RevocationReason } from '../domain/words.ts';
-import {
-  finishBatch,
-  heldBatches,
-  leaveValidation,
-  markAwaited,
-  waitsForLower,
-} from '../ledger/batches.ts';
+import { finishBatch, heldBatches, markAwaited, setToValidate } from '../ledger/batches.ts';
 import { type CampaignRow, campaignOf } from '../ledger/campaigns.ts';
 import { claimBatch, readBatch } from '../ledger/columns.ts';
 import { allocate } from '../stages/allocate.ts';
@@ -20,13 +14,17 @@ import type { Scene, Stop } from '../stages/scene.ts';
 import { screen } from '../stages/screen.ts';
 import type { Delivered } from '../stages/split.ts';
 import { upload } from '../stages/upload.ts';
-import { validate } from '../stages/validate.ts';
+import { type CodeQueue, validate } from '../stages/validate.ts';
+import { openQueue } from './code-queue.ts';
 import { translated } from './failures.ts';
 import { type Activated, worldOf } from './house.ts';
 import { watched } from './watch.ts';
 
 /** What each stage does with a batch, and which of its effects it first finds out about. */
-const walks: Record<Stage, { walk: (scene: Scene) => Promise<Delivered>; kinds: EffectKind[] }> = {
+const walks: Record<
+  Stage,
+  { walk: (scene: Scene, queue: CodeQueue) => Promise<Delivered>; kinds: EffectKind[] }
+> = {
   screen: { walk: screen, kinds: [] },
   validate: { walk: validate, kinds: ['validate'] },
   allocate: { walk: allocate, kinds: ['allocate'] },
@@ -34,9 +32,6 @@ const walks: Record<Stage, { walk: (scene: Scene) => Promise<Delivered>; kinds: 
   report: { walk: report, kinds: ['approve', 'deny'] },
   redeem: { walk: queueRedemptions, kinds: [] },
 };
-
-/** How often the batches below are looked at while another process may be validating them. */
-const orderPollMs = 100;
 
 export interface BatchStage {
   ref: number;
@@ -53,13 +48,8 @@ export interface StageEnd {
 /** Activities that walk a batch through one stage, in chunks, resumable at every chunk. */
 export function batchActivities(house: Activated) {
   const { pool } = house;
-  /** Rings a campaign's number when one of its batches has left validation in this process. */
-  const left = new EventEmitter().setMaxListeners(0);
-
-  async function leave(ref: number, batch: number): Promise<void> {
-    await leaveValidation(pool, ref, batch);
-    left.emit(String(ref));
-  }
+  /** Rings when a batch of this process has validated a code; see openQueue. */
+  const validated = new EventEmitter().setMaxListeners(0);
 
   return {
     /**
@@ -69,11 +59,12 @@ export function batchActivities(house: Activated) {
     async walkStage({ ref, batch, stage, pass }: BatchStage): Promise<StageEnd> {
       return watched((signal) =>
         translated(async () => {
-          if (stage === 'validate') await waitForLower(house, left, { ref, batch, signal });
           const { walk, kinds } = walks[stage];
-          const stopped = await claimAndWalk(house, { ref, batch, pass, signal }, kinds, walk);
+          const queue = openQueue(pool, validated, { ref, batch, signal });
+          const stopped = await claimAndWalk(house, { ref, batch, pass, signal }, kinds, (scene) =>
+            walk(scene, queue),
+          );
           if (stopped) return { stopped };
-          if (stage === 'validate') await leave(ref, batch);
           if (stage === 'redeem') house.kickSettlement((await campaignOf(pool, ref)).tenant);
           return {};
         }),
@@ -82,7 +73,8 @@ export function batchActivities(house: Activated) {
 
     /** The batch has walked its recipe, or a pass is done with it: the batches above need not wait. */
     async leaveBatch(end: { ref: number; batch: number; finished: boolean }): Promise<boolean> {
-      await leave(end.ref, end.batch);
+      await setToValidate(pool, end.ref, end.batch, []);
+      validated.emit(String(end.ref));
       return end.finished && (await finishBatch(pool, end.ref, end.batch));
     },
 
@@ -158,21 +150,4 @@ function sceneOf(
   const { pool, turns, log, metrics } = house;
   const world = worldOf(house, campaign.tenant);
   return { pool, turns, log, metrics, world, campaign, plan: campaign.plan, batch, signal };
-}
-
-/** Budgets go to whoever comes first, so batches are validated in their order. */
-async function waitForLower(
-  { pool }: Activated,
-  left: EventEmitter,
-  { ref, batch, signal }: Omit<Claim, 'pass'>,
-): Promise<void> {
-  for (;;) {
-    const patience = AbortSignal.timeout(orderPollMs);
-    // Before the question, so that no ring between question and waiting is missed.
-    const rung = once(left, String(ref), { signal: AbortSignal.any([signal, patience]) });
-    const waiting = rung.catch(() => {});
-    if (!(await waitsForLower(pool, ref, batch))) return;
-    await waiting;
-    signal.throwIfAborted();
-  }
 }

@@ -6,7 +6,7 @@ import { allocate } from '../stages/allocate.ts';
 import { perform } from '../stages/effect.ts';
 import { endPool } from '../stages/late.ts';
 import type { Scene } from '../stages/scene.ts';
-import { validate } from '../stages/validate.ts';
+import { noQueue, validate } from '../stages/validate.ts';
 import { type Asked, type Decision, leftOf } from './asked.ts';
 import { fits } from './budget.ts';
 import { failureOf, late, stoppedBy } from './endings.ts';
@@ -58,7 +58,8 @@ async function live(line: Line, { pool, perform: send }: Opened): Promise<void> 
 /** Walks a pool through the stages as any batch: several codes, members that changed, calls to be halved. */
 async function walk(line: Line, pool: Pool): Promise<void> {
   pool.isWalking = true;
-  const stages = line.validates ? [validate, allocate] : [allocate];
+  const validateAtOnce = (scene: Scene) => validate(scene, noQueue);
+  const stages = line.validates ? [validateAtOnce, allocate] : [allocate];
   for (const stage of stages) {
     for (let ended: unknown = 'stale'; ended === 'stale'; ) {
       await reread(pool);

@@ -60,7 +60,7 @@ export async function settlePool(
     await lockShared(connection, scene.campaign.ref);
     const answers = await answerAll(findings, (all) => answerTriggers(connection, all));
     const happenings = withClearance(pool, settlement.happenings, answers, next !== undefined);
-    await settleWithin(connection, scene.campaign.ref, scene.batch.number, {
+    await settleWithin(connection, scene.batch, {
       ...settlement,
       happenings,
     });

@@ -1,7 +1,16 @@
 import type pg from 'pg';
 import { clearances, isFinal, states } from '../domain/assignment.ts';
 import type { RevocationReason } from '../domain/words.ts';
-import { type Happening, type Member, readBatch, writeBatch } from './columns.ts';
+import {
+  draft,
+  type Happening,
+  isRead,
+  type Member,
+  readBatch,
+  saveUnlessWritten,
+  type Written,
+  writeBatch,
+} from './columns.ts';
 import { openEffects } from './effects.ts';
 import { transaction } from './pool.ts';
 import { positionsOf } from './positions.ts';
@@ -10,10 +19,23 @@ import { onlyRow } from './tenants.ts';
 /** Writes what our own rules decided, without an outside call. Returns how many members changed. */
 export async function record(
   pool: pg.Pool,
-  batch: { campaign: number; number: number },
+  batch: Written,
   happenings: readonly Happening[],
 ): Promise<number> {
   if (happenings.length === 0) return 0;
+  if (isRead(batch)) {
+    const drafted = draft(batch, happenings);
+    const { values } = drafted;
+    const saved = await pool.query({
+      name: 'save_unless_written',
+      text: saveUnlessWritten,
+      values,
+    });
+    if (saved.rowCount === 1) {
+      batch.read = drafted.read;
+      return drafted.changed;
+    }
+  }
   return transaction(pool, (connection) =>
     writeBatch(connection, batch.campaign, batch.number, happenings),
   );
@@ -52,40 +74,45 @@ export async function finishBatch(
   campaign: number,
   number: number,
 ): Promise<boolean> {
-  const finished = await pool.query(
-    `update batch b set finished = true where campaign = $1 and number = $2 and not exists (
+  const finished = await pool.query({
+    name: 'finish_batch',
+    text: `update batch b set finished = true where campaign = $1 and number = $2 and not exists (
        select from effect e where e.campaign = b.campaign and e.batch = b.number and e.outcome is null)`,
-    [campaign, number],
-  );
+    values: [campaign, number],
+  });
   return finished.rowCount === 1;
 }
 
 /**
- * Marks that a batch has left validation in this pass, or never comes to it: the batches above it,
- * whose codes share a budget, need not wait for it any longer.
+ * Writes down which promo codes a batch has yet to validate in this pass: the batches above it, whose
+ * codes share a budget, wait for those alone. None: it has left validation, or never comes to it.
  */
-export async function leaveValidation(
+export async function setToValidate(
   pool: pg.Pool,
   campaign: number,
   number: number,
+  promoCodes: readonly string[],
 ): Promise<void> {
-  await pool.query('update batch set left_validation = true where campaign = $1 and number = $2', [
-    campaign,
-    number,
-  ]);
+  await pool.query({
+    name: 'set_to_validate',
+    text: 'update batch set to_validate = $3 where campaign = $1 and number = $2',
+    values: [campaign, number, promoCodes],
+  });
 }
 
-/** Whether a lower batch of this pass has yet to leave validation. */
+/** Whether a lower batch of this pass may have yet to validate this code. */
 export async function waitsForLower(
   pool: pg.Pool,
   campaign: number,
   number: number,
+  promoCode: string,
 ): Promise<boolean> {
-  const found = await pool.query<{ waits: boolean }>(
-    `select exists (select from batch l where l.campaign = $1 and l.number < $2
-       and not l.finished and not l.left_validation) as waits`,
-    [campaign, number],
-  );
+  const found = await pool.query<{ waits: boolean }>({
+    name: 'waits_for_lower',
+    text: `select exists (select from batch l where l.campaign = $1 and l.number < $2 and not l.finished
+       and (l.to_validate is null or $3 = any (l.to_validate))) as waits`,
+    values: [campaign, number, promoCode],
+  });
   return onlyRow(found).waits;
 }
 

@@ -185,7 +185,7 @@ export async function startPass(pool: pg.Pool, ref: number): Promise<number> {
       [ref],
     );
     await connection.query(
-      'update batch set left_validation = false where campaign = $1 and not finished',
+      'update batch set to_validate = null where campaign = $1 and not finished',
       [ref],
     );
     return onlyRow(begun).pass;
@@ -194,11 +194,12 @@ export async function startPass(pool: pg.Pool, ref: number): Promise<number> {
 
 /** Fixes when rewards of this campaign end; what was fixed first stays. Returns epoch milliseconds. */
 export async function fixExpiry(pool: pg.Pool, ref: number, expiresAt: number): Promise<number> {
-  const fixed = await pool.query<{ at: number }>(
-    `update campaign set expires_at = coalesce(expires_at, to_timestamp($2::float8 / 1000))
+  const fixed = await pool.query<{ at: number }>({
+    name: 'fix_expiry',
+    text: `update campaign set expires_at = coalesce(expires_at, to_timestamp($2::float8 / 1000))
      where ref = $1 returning round(extract(epoch from expires_at) * 1000)::float8 as at`,
-    [ref, expiresAt],
-  );
+    values: [ref, expiresAt],
+  });
   return onlyRow(fixed).at;
 }
 

@@ -11,13 +11,14 @@ export async function knownCode(
   tenant: string,
   code: string,
 ): Promise<Promocode | 'none' | undefined> {
-  const found = await pool.query<{ promocodeId: string | null; promotionId: string | null }>(
-    `select c.promocode_id as "promocodeId", c.promotion_id as "promotionId"
+  const found = await pool.query<{ promocodeId: string | null; promotionId: string | null }>({
+    name: 'known_code',
+    text: `select c.promocode_id as "promocodeId", c.promotion_id as "promotionId"
      from code c join tenant t on t.ref = c.tenant
      where t.name = $1 and c.code = $2 and (c.promocode_id is not null
        or c.looked_up > clock_timestamp() - $3 * interval '1 ms')`,
-    [tenant, code, unknownForMs],
-  );
+    values: [tenant, code, unknownForMs],
+  });
   const row = found.rows[0];
   if (!row) return undefined;
   return row.promocodeId === null

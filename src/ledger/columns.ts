@@ -37,15 +37,13 @@ interface Change {
 }
 
 /** Who the members are, and what they were given; a writer of facts alone does without. */
-interface People extends Columns {
+interface People extends Columns, Gifts {
+  version: number;
   changes: Change[];
   customers: string;
   codes: string[];
   action: Buffer;
   code: Buffer;
-  reward: Buffer | null;
-  rewards: Reward[][];
-  unique_codes: string | null;
   instance: Buffer | null;
   said: Said | null;
   expires_at: number | null;
@@ -84,9 +82,7 @@ export interface Happening {
   reference?: string;
 }
 
-export interface BatchRow {
-  campaign: number;
-  number: number;
+export interface BatchRow extends Written {
   pass: number;
   token: number;
   /** The last change that these members include. */
@@ -96,6 +92,20 @@ export interface BatchRow {
   said: Said | undefined;
   /** When what a pool gives ends, epoch milliseconds; a scheduled campaign has one end for all. */
   expiresAt: number | undefined;
+}
+
+/** A batch as somebody read it, or wrote it last: what the next write can be built on. */
+export interface Read {
+  readonly version: number;
+  readonly change: number;
+  readonly columns: Columns & Gifts;
+}
+
+/** A batch, with what was read of it where that is known. */
+export interface Written {
+  campaign: number;
+  number: number;
+  read?: Read;
 }
 
 const values: { [F in Fact]: readonly Facts[F][] } = {
@@ -110,7 +120,7 @@ export const separator = '\x1f';
 const factColumns = `b.pass, b.token, b.folded, b.state, b.clearance, b.redemption, b.reason, b.reasons`;
 
 /** Everything of a batch, with the changes not yet folded. */
-const batchColumns = `${factColumns}, b.customers, c.codes, b.code, b.action, b.reward, b.rewards, b.unique_codes,
+const batchColumns = `${factColumns}, b.version, b.size, b.customers, c.codes, b.code, b.action, b.reward, b.rewards, b.unique_codes,
   b.instance, b.said, round(extract(epoch from b.expires_at) * 1000)::float8 as expires_at,
   (select coalesce(jsonb_agg(to_jsonb(h) order by h.seq), '[]') from change h
     where h.campaign = b.campaign and h.batch = b.number and h.seq > b.folded) as changes`;
@@ -156,13 +166,61 @@ export async function claimBatch(
 }
 
 function rowOf(campaign: number, number: number, people: People): BatchRow {
-  const { pass, token } = people;
-  const change = lay(people, people.changes);
+  const { pass, token, version, changes } = people;
+  const { folded, state, clearance, redemption, reason, reasons } = people;
+  const { size, reward, rewards, unique_codes } = people;
+  const columns = {
+    ...{ pass, token, folded, state, clearance, redemption, reason, reasons },
+    ...{ size, reward, rewards, unique_codes },
+  };
+  const change = lay(columns, changes);
+  const read = { version, change, columns };
   return {
-    ...{ campaign, number, pass, token, change },
+    ...{ campaign, number, pass, token, change, read },
     members: membersOf(people),
     said: people.said ?? undefined,
     expiresAt: people.expires_at ?? undefined,
+  };
+}
+
+/** Whether it is known what was read of the batch. */
+export function isRead(batch: Written): batch is Written & { read: Read } {
+  return batch.read !== undefined;
+}
+
+/** What a write would make of a batch, if nobody has written it since it was read. */
+export interface Draft {
+  /** How many members change. */
+  changed: number;
+  /** Parameters of `saveUnlessWritten`. */
+  values: unknown[];
+  /** What stands in the ledger once it is saved. */
+  read: Read;
+}
+
+/** Applies what happened to a batch as it was read; the ledger is not asked. */
+export function draft(batch: Written & { read: Read }, happenings: readonly Happening[]): Draft {
+  const { version, change } = batch.read;
+  const columns = copyOf(batch.read.columns);
+  const { changed, values } = layIn(columns, change, happenings);
+  return {
+    changed,
+    values: [batch.campaign, batch.number, ...values, version],
+    read: { version: version + 1, change, columns: { ...columns, folded: String(change) } },
+  };
+}
+
+function copyOf(columns: Columns & Gifts): Columns & Gifts {
+  const { state, clearance, redemption, reason, reasons, reward, rewards } = columns;
+  return {
+    ...columns,
+    state: Buffer.from(state),
+    clearance: Buffer.from(clearance),
+    redemption: Buffer.from(redemption),
+    reason: Buffer.from(reason),
+    reasons: [...reasons],
+    reward: reward && Buffer.from(reward),
+    rewards: [...rewards],
   };
 }
 
@@ -182,12 +240,43 @@ export async function writeBatch(
   const columns = gifts ?? (await lockColumns(connection, campaign, number));
   if (!columns) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
   const change = await layChanges(connection, campaign, number, columns);
+  const { changed, values } = layIn(columns, change, happenings);
+  await connection.query({
+    name: 'save_batch',
+    text: save,
+    values: [campaign, number, ...values],
+  });
+  return changed;
+}
+
+/** Lays what happened over the columns; returns what a save takes after campaign and number. */
+function layIn(
+  columns: Columns & Partial<Gifts>,
+  change: number,
+  happenings: readonly Happening[],
+): { changed: number; values: unknown[] } {
   const places = createPlaces(columns.reasons);
   const touched = new Set<Touched>(change > Number(columns.folded) ? everything : []);
   const changed = happenings.filter((happening) => applyFacts(columns, places, happening, touched));
-  const given = gifts ? giveAll(gifts, changed) : {};
-  await saveColumns(connection, campaign, number, columns, { change, touched, given });
-  return changed.length;
+  const given = changed.some(({ rewards }) => rewards) ? giveAll(giftsOf(columns), changed) : {};
+  Object.assign(columns, given);
+  const touchedColumn = (fact: Touched): Buffer | null =>
+    touched.has(fact) ? columns[fact] : null;
+  const values = [
+    change,
+    ...everything.map(touchedColumn),
+    touched.has('reason') ? columns.reasons : null,
+    given.reward ?? null,
+    given.rewards ? JSON.stringify(given.rewards) : null,
+    given.unique_codes ?? null,
+  ];
+  return { changed: changed.length, values };
+}
+
+/** A writer of rewards has read what was given before. */
+function giftsOf({ size, reward, rewards, unique_codes }: Partial<Gifts>): Gifts {
+  if (size === undefined || !rewards) throw new Error('The gifts of the batch were not read');
+  return { size, reward: reward ?? null, rewards, unique_codes: unique_codes ?? null };
 }
 
 /**
@@ -399,37 +488,16 @@ function createPlaces(list: readonly string[]): Map<string, number> {
   return new Map(list.map((text, index) => [text, index + 1]));
 }
 
-/** One statement for whatever was written: a column that is left as it is keeps its place on disk. */
-async function saveColumns(
-  connection: Connection,
-  campaign: number,
-  number: number,
-  columns: Columns,
-  written: { change: number; touched: Set<Touched>; given: Partial<Gifts> },
-): Promise<void> {
-  const { change, touched, given } = written;
-  const touchedColumn = (fact: Touched): Buffer | null =>
-    touched.has(fact) ? columns[fact] : null;
-  await connection.query({
-    name: 'save_batch',
-    text: `update batch set folded = $3, state = coalesce($4, state),
-        clearance = coalesce($5, clearance), redemption = coalesce($6, redemption),
-        reason = coalesce($7, reason), reasons = coalesce($8, reasons),
-        reward = coalesce($9, reward), rewards = coalesce($10, rewards),
-        unique_codes = coalesce($11, unique_codes)
-      where campaign = $1 and number = $2`,
-    values: [
-      campaign,
-      number,
-      change,
-      ...everything.map(touchedColumn),
-      touched.has('reason') ? columns.reasons : null,
-      given.reward ?? null,
-      given.rewards ? JSON.stringify(given.rewards) : null,
-      given.unique_codes ?? null,
-    ],
-  });
-}
+/** Whatever was written: a column that is left as it is keeps its place on disk. */
+const save = `update batch set version = version + 1, folded = $3, state = coalesce($4, state),
+    clearance = coalesce($5, clearance), redemption = coalesce($6, redemption),
+    reason = coalesce($7, reason), reasons = coalesce($8, reasons),
+    reward = coalesce($9, reward), rewards = coalesce($10, rewards),
+    unique_codes = coalesce($11, unique_codes)
+  where campaign = $1 and number = $2`;
+
+/** Saves a draft, unless somebody has written the batch since it was read: then it saves nothing. */
+export const saveUnlessWritten = `${save} and version = $12`;
 
 /** An element that the ledger's own columns surely have. */
 function elementOf<T>(list: readonly T[], index: number | undefined): T {

@@ -1,7 +1,15 @@
 import type pg from 'pg';
 import type { EffectKind } from '../domain/effect.ts';
 import type { SlotRequest } from '../world.ts';
-import { type Happening, separator, writeBatch } from './columns.ts';
+import {
+  draft,
+  type Happening,
+  isRead,
+  saveUnlessWritten,
+  separator,
+  type Written,
+  writeBatch,
+} from './columns.ts';
 import { type Connection, transaction } from './pool.ts';
 import { multirange, positionsOf } from './positions.ts';
 import { onlyRow } from './tenants.ts';
@@ -94,55 +102,96 @@ export interface Settlement {
 }
 
 /**
- * Writes an effect's outcome and its members' new states in one transaction. Settling twice changes
- * nothing the second time: a settled effect keeps its first outcome, and the transitions skip what
- * has happened already. Returns how many members changed.
+ * Writes an effect's outcome and its members' new states at once. Settling twice changes nothing the
+ * second time: a settled effect keeps its first outcome, and the transitions skip what has happened
+ * already. Where the batch still is as it was read, one statement does it all; else its row is locked
+ * and read again. Returns how many members changed.
  */
 export async function settle(
   pool: pg.Pool,
-  campaign: number,
-  batch: number,
+  batch: Written,
   settlement: Settlement,
 ): Promise<number> {
-  return transaction(pool, (connection) => settleWithin(connection, campaign, batch, settlement));
+  return (
+    (await settleAsRead(pool, batch, settlement)) ??
+    transaction(pool, (connection) => settleLocked(connection, batch, settlement))
+  );
 }
 
 /** The same inside the caller's transaction: what follows on it is committed with it. */
 export async function settleWithin(
   connection: Connection,
-  campaign: number,
-  batch: number,
+  batch: Written,
   settlement: Settlement,
 ): Promise<number> {
+  return (
+    (await settleAsRead(connection, batch, settlement)) ??
+    settleLocked(connection, batch, settlement)
+  );
+}
+
+/** In one statement, where nobody has written the batch since it was read; undefined where somebody has. */
+async function settleAsRead(
+  connection: pg.Pool | Connection,
+  batch: Written,
+  settlement: Settlement,
+): Promise<number | undefined> {
   const { happenings } = settlement;
-  const changed =
-    happenings.length > 0 ? await writeBatch(connection, campaign, batch, happenings) : 0;
-  await closeEffect(connection, settlement);
+  if (happenings.length === 0) {
+    await connection.query({ name: 'close_effect', text: close, values: closing(settlement) });
+    return 0;
+  }
+  if (!isRead(batch)) return undefined;
+  const drafted = draft(batch, happenings);
+  const saved = await connection.query<{ saved: boolean }>({
+    name: 'settle_effect',
+    text: settleUnlessWritten,
+    values: [...drafted.values, ...closing(settlement)],
+  });
+  if (!onlyRow(saved).saved) return undefined;
+  batch.read = drafted.read;
+  return drafted.changed;
+}
+
+async function settleLocked(
+  connection: Connection,
+  { campaign, number }: Written,
+  settlement: Settlement,
+): Promise<number> {
+  const changed = await writeBatch(connection, campaign, number, settlement.happenings);
+  await connection.query({ name: 'close_effect', text: close, values: closing(settlement) });
   return changed;
 }
 
 /**
- * The outcome, and the slot's answer with it. A repeat that was not sent leaves the effect as unknown as
+ * The outcome, with parameters from `$at` on. A repeat that was not sent leaves the effect as unknown as
  * the first copy was; of a validation or an allocation a reading has told that it did not arrive.
  */
-async function closeEffect(
-  connection: Connection,
-  { effect, outcome, detail, happenings, slot }: Settlement,
-): Promise<void> {
+const closeAt = (at: number, unless = ''): string => `
+  update effect e set outcome = o.outcome, detail = $${at + 2}, referenced = $${at + 3},
+    "references" = $${at + 4},
+    answered = case when o.outcome is not null then clock_timestamp() end,
+    alive_until = case when o.outcome is not null then e.alive_until
+      else least(e.alive_until, clock_timestamp()) end
+  from (select nullif($${at + 1}, case when may_have_arrived and kind not in ('validate', 'allocate')
+    then 'not_sent' end) as outcome from effect where id = $${at}) o
+  where e.id = $${at} and (e.outcome is null or e.outcome = 'not_sent') ${unless} returning 1`;
+
+/** The outcome, and the slot's answer after it, as the order of locks wants it. */
+const close = `with closed as (${closeAt(1)})
+  select case when $6::bigint is not null then answer_slot($6) end
+  from (select count(*) from closed) c`;
+
+/** The members first, then the outcome, then the slot; nothing of it where the batch was written meanwhile. */
+const settleUnlessWritten = `with saved as (${saveUnlessWritten} returning 1),
+    closed as (${closeAt(13, 'and exists (select from saved)')})
+  select s.is as saved,
+    case when s.is and $18::bigint is not null then answer_slot($18) end
+  from (select count(*) = 1 as is from saved) s, (select count(*) from closed) c`;
+
+function closing({ effect, outcome, detail, happenings, slot }: Settlement): unknown[] {
   const { referenced, lines } = referencesOf(happenings);
-  await connection.query({
-    name: 'close_effect',
-    text: `with closed as (
-        update effect e set outcome = o.outcome, detail = $3, referenced = $4, "references" = $5,
-          answered = case when o.outcome is not null then clock_timestamp() end,
-          alive_until = case when o.outcome is not null then e.alive_until
-            else least(e.alive_until, clock_timestamp()) end
-        from (select nullif($2, case when may_have_arrived and kind not in ('validate', 'allocate')
-          then 'not_sent' end) as outcome from effect where id = $1) o
-        where e.id = $1 and (e.outcome is null or e.outcome = 'not_sent'))
-      select case when $6::bigint is not null then answer_slot($6) end`,
-    values: [effect, outcome, detail ?? null, referenced, lines, slot ?? null],
-  });
+  return [effect, outcome, detail ?? null, referenced, lines, slot ?? null];
 }
 
 /** What the platform calls each gift, a line a member: written once, read for one customer at a time. */
@@ -164,13 +213,12 @@ function referencesOf(happenings: readonly Happening[]) {
  */
 export async function markUnknown(
   pool: pg.Pool,
-  campaign: number,
-  batch: number,
+  { campaign, number }: Written,
   lost: { effect: number; slot: number | undefined; detail: string; happenings: Happening[] },
 ): Promise<void> {
   await transaction(pool, async (connection) => {
     if (lost.happenings.length > 0) {
-      await writeBatch(connection, campaign, batch, lost.happenings);
+      await writeBatch(connection, campaign, number, lost.happenings);
     }
     await connection.query(
       `update effect set detail = $2,
@@ -240,10 +288,11 @@ export async function keptOf(
   campaign: number,
   key: string,
 ): Promise<Record<string, unknown> | undefined> {
-  const found = await pool.query<{ kept: Record<string, unknown> }>(
-    'select kept from effect where campaign = $1 and key = $2',
-    [campaign, key],
-  );
+  const found = await pool.query<{ kept: Record<string, unknown> }>({
+    name: 'kept_of',
+    text: 'select kept from effect where campaign = $1 and key = $2',
+    values: [campaign, key],
+  });
   return found.rows[0]?.kept;
 }
 

@@ -14,12 +14,13 @@ export async function markRedemptionsDue(
   batch: { campaign: number; number: number },
   everyMs: number,
 ): Promise<void> {
-  await pool.query(
-    `update batch set redemptions_queued_at = coalesce(redemptions_queued_at, clock_timestamp()),
+  await pool.query({
+    name: 'mark_redemptions_due',
+    text: `update batch set redemptions_queued_at = coalesce(redemptions_queued_at, clock_timestamp()),
        redemptions_due_at = coalesce(redemptions_due_at, clock_timestamp() + $3 * interval '1 ms')
      where campaign = $1 and number = $2`,
-    [batch.campaign, batch.number, everyMs],
-  );
+    values: [batch.campaign, batch.number, everyMs],
+  });
 }
 
 /**

@@ -17,11 +17,12 @@ export async function suppressed(
   tenant: string,
   customerIds: readonly string[],
 ): Promise<Map<string, string>> {
-  const found = await pool.query<{ customer: string; reason: string }>(
-    `select s.customer, s.reason from suppression s join tenant t on t.ref = s.tenant
+  const found = await pool.query<{ customer: string; reason: string }>({
+    name: 'suppressed',
+    text: `select s.customer, s.reason from suppression s join tenant t on t.ref = s.tenant
      where t.name = $1 and s.customer = any ($2)`,
-    [tenant, customerIds],
-  );
+    values: [tenant, customerIds],
+  });
   return new Map(found.rows.map((row) => [row.customer, row.reason]));
 }
 

@@ -70,10 +70,11 @@ export async function learnedSize(
   name: string,
   farSide: FarSide,
 ): Promise<number | undefined> {
-  const found = await pool.query<{ size: number | null }>(
-    'select (sizes ->> $2)::int as size from tenant where name = $1',
-    [name, farSide],
-  );
+  const found = await pool.query<{ size: number | null }>({
+    name: 'learned_size',
+    text: 'select (sizes ->> $2)::int as size from tenant where name = $1',
+    values: [name, farSide],
+  });
   return found.rows[0]?.size ?? undefined;
 }
 

@@ -144,7 +144,7 @@ async function sendAndSettle<A>(
   permit: Permit,
   diary: Diary,
 ): Promise<Performed | undefined> {
-  const { pool, campaign, batch } = scene;
+  const { pool, batch } = scene;
   let answer: A;
   try {
     answer = await order.call.send(permit);
@@ -156,7 +156,7 @@ async function sendAndSettle<A>(
   }
   const settlement = { ...begun, outcome: 'done', happenings: order.read(answer) } as const;
   if (scene.settleDone) await scene.settleDone(order.kind, settlement);
-  else await settle(pool, campaign.ref, batch.number, settlement);
+  else await settle(pool, batch, settlement);
   diary.done();
   return { ended: 'done' };
 }
@@ -167,9 +167,9 @@ async function settleFault<A>(
   begun: { effect: number; slot: number | undefined },
   fault: Fault,
 ): Promise<Performed | undefined> {
-  const { pool, campaign, batch } = scene;
+  const { pool, batch } = scene;
   const close = (outcome: 'refused' | 'not_sent') =>
-    settle(pool, campaign.ref, batch.number, {
+    settle(pool, batch, {
       ...begun,
       outcome,
       detail: fault.message,
@@ -194,7 +194,7 @@ async function settleFault<A>(
       return { ended: fault.kind, fault, effect: begun.effect };
     case 'unknown':
     case 'malformed':
-      await markUnknown(pool, campaign.ref, batch.number, {
+      await markUnknown(pool, batch, {
         ...begun,
         detail: fault.message,
         happenings: order.lost ?? [],

@@ -25,6 +25,7 @@ export async function recover(
   kinds: readonly EffectKind[],
 ): Promise<{ found: number; stopped: Delivered }> {
   const { pool, campaign, batch } = scene;
+  if (kinds.length === 0) return { found: 0, stopped: undefined };
   const open = await openEffects(pool, campaign.ref, { batch: batch.number, kinds });
   let stopped: Delivered;
   for (const effect of open) {
@@ -80,7 +81,7 @@ async function close(
   happenings: Happening[],
 ): Promise<undefined> {
   const outcome: Outcome = happenings.length === 0 && members.length > 0 ? 'not_sent' : 'done';
-  await settle(scene.pool, scene.campaign.ref, scene.batch.number, {
+  await settle(scene.pool, scene.batch, {
     effect: effect.effect,
     slot: undefined,
     outcome,

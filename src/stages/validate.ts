@@ -14,42 +14,67 @@ import { readingOf } from './members.ts';
 import type { Scene } from './scene.ts';
 import { type Delivered, deliver } from './split.ts';
 
+/** The batch among all that validate the same promo codes, whose budgets go to whoever comes first. */
+export interface CodeQueue {
+  /** These codes are what the batch has yet to validate: nobody waits for its others. */
+  standsFor(promoCodes: readonly string[]): Promise<void>;
+  /** Waits until every batch below is done with this code. */
+  comes(promoCode: string): Promise<void>;
+}
+
+/** For members whom no order binds: whoever comes first is first. */
+export const noQueue: CodeQueue = { standsFor: async () => {}, comes: async () => {} };
+
 /**
  * Asks Promotions who is eligible for which reward, one call a code and ten thousand customers. The
  * call may consume budget and has no key of its own: a lost answer is recovered by reading, see recover.
  */
-export async function validate(scene: Scene): Promise<Delivered> {
-  const promotions = promotionsOf(scene);
+export async function validate(scene: Scene, queue: CodeQueue): Promise<Delivered> {
   const screened = scene.batch.members.filter(
     (member) => member.state === 'screened' && member.promoCode !== noCode,
   );
   const learned = await learnedSize(scene.pool, scene.campaign.tenant, 'promotions');
   const byCode = Map.groupBy(screened, (member) => member.promoCode);
   const promocodes = new Map<string, Promocode | undefined>();
-  for (const code of byCode.keys()) promocodes.set(code, await findPromocode(scene, code));
+  const codes = [...byCode.keys()];
+  await queue.standsFor(codes);
+  // Behind the batches below, of which the first has found out about the codes for all.
+  for (const code of codes.slice(0, 1)) await queue.comes(code);
+  for (const code of codes) promocodes.set(code, await findPromocode(scene, code));
   if (await holdForUnknown(scene, promocodes)) return 'held';
   for (const [code, members] of byCode) {
     const promocode = promocodes.get(code);
-    if (!promocode) {
-      await record(
-        scene.pool,
-        scene.batch,
-        members.map((member) => refused(member, 'unknown_promo_code')),
-      );
-      continue;
-    }
-    const inactive = new Set<string>();
-    const stopped = await deliver(scene, {
-      farSide: 'promotions',
-      members,
-      maxPerCall: Math.min(promotions.maxCustomersPerCall, learned ?? Infinity),
-      build: (piece) => validationOrder(scene, promocode, piece, inactive),
-      refuse: (member, fault) => refused(member, `promotions_refused: ${fault.message}`),
-    });
-    await alertInactive(scene, code, inactive.size);
+    const stopped = promocode
+      ? await validateCode(scene, queue, { code, promocode, members, learned })
+      : await refuseUnknown(scene, members);
     if (stopped) return stopped;
+    await queue.standsFor(codes.slice(codes.indexOf(code) + 1));
   }
   return undefined;
+}
+
+async function refuseUnknown(scene: Scene, members: Member[]): Promise<undefined> {
+  const refusals = members.map((member) => refused(member, 'unknown_promo_code'));
+  await record(scene.pool, scene.batch, refusals);
+}
+
+async function validateCode(
+  scene: Scene,
+  queue: CodeQueue,
+  of: { code: string; promocode: Promocode; members: Member[]; learned: number | undefined },
+): Promise<Delivered> {
+  const { code, promocode, members, learned } = of;
+  const inactive = new Set<string>();
+  await queue.comes(code);
+  const stopped = await deliver(scene, {
+    farSide: 'promotions',
+    members,
+    maxPerCall: Math.min(promotionsOf(scene).maxCustomersPerCall, learned ?? Infinity),
+    build: (piece) => validationOrder(scene, promocode, piece, inactive),
+    refuse: (member, fault) => refused(member, `promotions_refused: ${fault.message}`),
+  });
+  await alertInactive(scene, code, inactive.size);
+  return stopped;
 }
 
 /**

@@ -19,8 +19,12 @@ import { attributesOf, workflowId } from './ids.ts';
 import { campaignChanged, kick } from './messages.ts';
 import { ledger, upkeep } from './proxies.ts';
 
-/** A halted tenant's key is tried this often: work goes on soon after it was mended. */
-const probeEveryMs = 30_000;
+/**
+ * A halted tenant's key is tried after pauses that grow from the first to the longest: a key that was
+ * wrong for a moment costs a moment, one that stays wrong hardly a call.
+ */
+const firstProbeMs = 2_000;
+const longestProbeMs = 30_000;
 
 type Debt = Debts['unknown'][number];
 
@@ -30,6 +34,7 @@ type Debt = Debts['unknown'][number];
  */
 export async function settlement({ tenant }: { tenant: string }): Promise<void> {
   let kicked = false;
+  let probeInMs = firstProbeMs;
   setHandler(kick, () => {
     kicked = true;
   });
@@ -50,10 +55,12 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
       if (isFinished) paid += 1;
     }
     if (debts.halted) {
-      await sleep(probeEveryMs, { summary: 'until the key is tried again' });
+      await sleep(probeInMs, { summary: 'until the key is tried again' });
+      probeInMs = Math.min(probeInMs * 2, longestProbeMs);
       await tryKey();
       continue;
     }
+    probeInMs = firstProbeMs;
     for (const campaignId of debts.open) await startCampaign(campaignId);
     for (const debt of debts.suppressions) await pay(debt, upkeep.settleSuppressions);
     for (const debt of debts.unknown.slice(0, sliceBatches)) {

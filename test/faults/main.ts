@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { farSides, type Outage, playOutage } from './outage.ts';
 import { plantedBugs } from './planted.ts';
 import { plantAll } from './planting.ts';
 import { measureRecovery } from './recovery.ts';
@@ -7,6 +8,7 @@ import { runSeed, type SeedResult } from './seed.ts';
 
 const usage = `npm run faults -- [--seeds N] [--seed S] [--parallel P] [--json]
 npm run faults -- --recovery [--seeds N] [--json]
+npm run faults -- --outages [--json]
 npm run faults -- --planted [--only NAME] [--json]
 
   --seeds N      how many seeds to play, or kills to measure (10)
@@ -14,8 +16,12 @@ npm run faults -- --planted [--only NAME] [--json]
   --parallel P   how many worlds at once (3)
   --json         one JSON object as the last line of the output
   --recovery     kills a busy worker N times, and tells how soon work goes on
+  --outages      takes each far side away for a minute in the middle of two campaigns
   --planted      plants each known bug in a copy, and shows what catches it
   --only NAME    only the planted bugs whose name begins so`;
+
+/** As long as a far side must be able to be away, milliseconds. */
+const outageMs = 60_000;
 
 interface Wishes {
   first: number;
@@ -23,6 +29,7 @@ interface Wishes {
   parallel: number;
   json: boolean;
   recovery: boolean;
+  outages: boolean;
   planted: boolean;
   only: string;
 }
@@ -35,6 +42,7 @@ function readWishes(): Wishes {
       parallel: { type: 'string', default: '3' },
       json: { type: 'boolean', default: false },
       recovery: { type: 'boolean', default: false },
+      outages: { type: 'boolean', default: false },
       planted: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
     },
@@ -96,6 +104,20 @@ async function playRecovery({ seeds, json }: Wishes): Promise<number> {
   return isQuick ? 0 : 1;
 }
 
+/** Each far side in a world of its own; what is not sound throws. */
+async function playOutages({ json }: Wishes): Promise<number> {
+  const table = new Table({ head: ['away', 'approved, with time left', 'approved, cut off'] });
+  const outages: Outage[] = [];
+  for (const farSide of farSides) {
+    const outage = await playOutage(farSide, outageMs);
+    outages.push(outage);
+    table.push([farSide, outage.approvedInTime, outage.approvedCutOff]);
+  }
+  say(table.toString());
+  if (json) process.stdout.write(`${JSON.stringify({ outages })}\n`);
+  return 0;
+}
+
 async function playPlanted({ only, json }: Wishes): Promise<number> {
   const bugs = plantedBugs.filter(({ name }) => name.startsWith(only));
   if (bugs.length === 0) throw new Error(`no planted bug has a name that begins with "${only}"`);
@@ -117,6 +139,7 @@ async function playPlanted({ only, json }: Wishes): Promise<number> {
 
 function play(wishes: Wishes): Promise<number> {
   if (wishes.planted) return playPlanted(wishes);
+  if (wishes.outages) return playOutages(wishes);
   return wishes.recovery ? playRecovery(wishes) : playSeeds(wishes);
 }
 

@@ -1,4 +1,6 @@
 import { until } from '../whole/until.ts';
+import { judge } from './judgement.ts';
+import type { Played } from './play.ts';
 import { campaignsSettle } from './settled.ts';
 import { openWorld, tenant, type World, type WorldOptions } from './world.ts';
 
@@ -65,6 +67,29 @@ export function startCampaign(
     severalCodesShare: 0,
     ...options,
   });
+}
+
+/** Starts a campaign and waits until it has made so many allocating calls. */
+export async function startWork(world: World, customers: number, calls: number): Promise<string> {
+  const before = effectsOf(world, 'allocations').length;
+  const campaignId = startCampaign(world, { customers });
+  await world.sandbox.announce(tenant, campaignId, hookOf(world));
+  await until(`${calls} calls`, () => effectsOf(world, 'allocations').length - before >= calls);
+  return campaignId;
+}
+
+/** Waits for the end of a campaign, and holds it against the invariants and the sandbox's books. */
+export async function expectSound(
+  world: World,
+  campaignId: string,
+  how: { hasTime: boolean; cancelAt?: number },
+): Promise<void> {
+  const { hasTime, cancelAt } = how;
+  const plan = { options: { customers: 0 }, announceAtMs: 0, reschedule: undefined };
+  const campaign: Played = { campaignId, plan: { ...plan, hasTime, cancelAt } };
+  await campaignsSettle(world, [campaign]);
+  const violations = await judge(world, [campaign]);
+  if (violations.length > 0) throw new Error(`campaign ${campaignId}: ${violations.join('; ')}`);
 }
 
 export function hookOf({ hookUrls: [hookUrl] }: World): { hookUrl: string } {

@@ -81,20 +81,24 @@ export async function decideCampaign(
     const { token, change } = batch;
     const begun = await begin(pool, { ...intent, token, change, aliveMs: 5_000 }, undefined);
     if (begun.verdict !== 'begun') throw new Error(`not begun: ${begun.verdict}`);
-    await settle(pool, ref, 1, {
-      effect: begun.effect,
-      slot: undefined,
-      outcome: 'done',
-      happenings: positions.map((position) => ({
-        position,
-        ...(becomes === 'told_true' || becomes === 'told_false'
-          ? { clearance: becomes }
-          : { ...(becomes && { state: becomes }) }),
-        ...(rewards && { rewards }),
-        ...(reference !== undefined && { reference: `${reference}-${position}` }),
-        ...(reason !== undefined && { reason }),
-      })),
-    });
+    await settle(
+      pool,
+      { campaign: ref, number: 1 },
+      {
+        effect: begun.effect,
+        slot: undefined,
+        outcome: 'done',
+        happenings: positions.map((position) => ({
+          position,
+          ...(becomes === 'told_true' || becomes === 'told_false'
+            ? { clearance: becomes }
+            : { ...(becomes && { state: becomes }) }),
+          ...(rewards && { rewards }),
+          ...(reference !== undefined && { reference: `${reference}-${position}` }),
+          ...(reason !== undefined && { reason }),
+        })),
+      },
+    );
     return begun.effect;
   }
 

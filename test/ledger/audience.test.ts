@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchCustomers } from '../../src/domain/batching.ts';
 import { countStaged, cutAudience, stagedSweep } from '../../src/ledger/audience.ts';
@@ -64,6 +65,44 @@ test('a row without a code gives way to the codes of its customer, and alone it 
   await stage(pool, ref, [row('a'), row('b'), row('a', 'X'), row('c', 'X'), row('c')]);
   expect(await cutAudience(pool, ref)).toEqual({ customers: 3, batches: 1 });
   expect(await membersOf(ref)).toEqual(['a X', 'b ', 'c X']);
+});
+
+/** A customer and a code a row, and no more: what several pages of them come to. */
+function membersByHand(pages: [string, string][][]): string[] {
+  const customers = Map.groupBy(pages.flat(), ([customer]) => customer);
+  return [...customers].flatMap(([customer, rows]) => {
+    const codes = new Set(rows.map(([, code]) => code));
+    if (codes.size > 1) codes.delete('');
+    return [...codes].map((code) => `${customer} ${code}`);
+  });
+}
+
+test('whatever pages an audience comes on, it is cut as one would by hand', async () => {
+  const { pool } = ledger;
+  const rows = fc.array(
+    fc.tuple(fc.constantFrom('a', 'b', 'c', 'd', 'e'), fc.constantFrom('', 'X', 'Y')),
+    { maxLength: 6 },
+  );
+  // Half of the audiences have nobody on two pages, as nearly all have in life.
+  const pages = fc.tuple(fc.array(rows, { maxLength: 3 }), fc.boolean());
+  await fc.assert(
+    fc.asyncProperty(pages, async ([drawn, isPlain]) => {
+      const came = drawn.map((page, number) =>
+        page.map(([id, code]): [string, string] => [isPlain ? `${id}${number}` : id, code]),
+      );
+      const { ref } = await openedCampaign(pool);
+      for (const [number, page] of came.entries()) {
+        const staged = page.map(([id, code]) => (code === '' ? row(id) : row(id, code)));
+        await stage(pool, ref, staged, { number });
+      }
+      const expected = membersByHand(came);
+      const people = new Set(expected.map((member) => member.split(' ')[0])).size;
+      expect((await cutAudience(pool, ref)).customers).toBe(people);
+      expect(await membersOf(ref)).toEqual(expected);
+      expect(await keysOf(ref)).toBe(expected.length);
+    }),
+    { numRuns: 60 },
+  );
 });
 
 test('ids keep their spelling, and the action its number', async () => {

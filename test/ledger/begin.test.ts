@@ -56,12 +56,16 @@ async function begun(given: Partial<Intent> = {}): Promise<number> {
 }
 
 function settled(effect: number, outcome: 'done' | 'refused' | 'not_sent', slot?: number) {
-  return settle(ledger.pool, campaign.ref, 1, {
-    effect,
-    slot,
-    outcome,
-    happenings: outcome === 'done' ? [{ position: 1, state: 'passed' }] : [],
-  });
+  return settle(
+    ledger.pool,
+    { campaign: campaign.ref, number: 1 },
+    {
+      effect,
+      slot,
+      outcome,
+      happenings: outcome === 'done' ? [{ position: 1, state: 'passed' }] : [],
+    },
+  );
 }
 
 function slotOf(requests: number): SlotRequest {
@@ -235,12 +239,16 @@ test('a settled effect frees its slot a window after the answer', async () => {
 test('a lost answer leaves the effect open, off the wire, with what it left behind', async () => {
   const effect = await begun({ kind: 'approve', key: 'report/1' });
   expect(await aliveFor(ledger.pool, campaign.ref, ['approve'])).toBeGreaterThan(50_000);
-  await markUnknown(ledger.pool, campaign.ref, 1, {
-    effect,
-    slot: undefined,
-    detail: 'reset',
-    happenings: [{ position: 1, clearance: 'asked' }],
-  });
+  await markUnknown(
+    ledger.pool,
+    { campaign: campaign.ref, number: 1 },
+    {
+      effect,
+      slot: undefined,
+      detail: 'reset',
+      happenings: [{ position: 1, clearance: 'asked' }],
+    },
+  );
   expect(await aliveFor(ledger.pool, campaign.ref, ['approve'])).toBe(0);
   const [open] = await openEffects(ledger.pool, campaign.ref, { batch: 1, kinds: ['approve'] });
   expect(open).toMatchObject({ effect, aliveForMs: 0 });

@@ -9,7 +9,14 @@ import {
   transitions,
 } from '../../src/domain/assignment.ts';
 import type { Reward } from '../../src/domain/words.ts';
-import { appendChange, type Happening, readBatch, writeBatch } from '../../src/ledger/columns.ts';
+import { record } from '../../src/ledger/batches.ts';
+import {
+  appendChange,
+  type BatchRow,
+  type Happening,
+  readBatch,
+  writeBatch,
+} from '../../src/ledger/columns.ts';
 import { countCampaign } from '../../src/ledger/counts.ts';
 import { transaction } from '../../src/ledger/pool.ts';
 import { openLedger, row, runningCampaign, type TestLedger } from './ledger.ts';
@@ -31,7 +38,9 @@ interface Row extends Facts {
 type Step =
   | { act: 'write'; happenings: Happening[] }
   | { act: 'append'; position: number; change: Change }
-  | { act: 'read' };
+  | { act: 'read'; reader: number }
+  /** A reader writes on what it read, or wrote last, however long ago that was. */
+  | { act: 'record'; reader: number; happenings: Happening[] };
 
 type Change = { [F in Fact]: { fact: F; cause: Causes[F]; reason?: string } }[Fact];
 
@@ -68,13 +77,19 @@ const change: fc.Arbitrary<Change> = fc.oneof(
   fc.record({ fact: fc.constant('clearance' as const), cause: clearance }),
   fc.record({ fact: fc.constant('redemption' as const), cause: redemption }),
 );
+const reader = fc.constantFrom(0, 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
     act: fc.constant('write' as const),
     happenings: fc.array(happening, { maxLength: 8 }),
   }),
   fc.record({ act: fc.constant('append' as const), position, change }),
-  fc.constant({ act: 'read' as const }),
+  fc.record({ act: fc.constant('read' as const), reader }),
+  fc.record({
+    act: fc.constant('record' as const),
+    reader,
+    happenings: fc.array(happening, { maxLength: 8 }),
+  }),
 );
 
 function move<F extends Fact>(
@@ -100,7 +115,13 @@ function happen(row: Row, one: Happening): boolean {
   return true;
 }
 
-async function act(pool: pg.Pool, ref: number, model: Row[], one: Step): Promise<void> {
+async function act(
+  pool: pg.Pool,
+  ref: number,
+  model: Row[],
+  one: Step,
+  readers: Map<number, BatchRow>,
+): Promise<void> {
   const at = (place: number): Row => {
     const found = model[place - 1];
     if (!found) throw new Error('the model has every member');
@@ -111,6 +132,13 @@ async function act(pool: pg.Pool, ref: number, model: Row[], one: Step): Promise
       writeBatch(connection, ref, 1, one.happenings),
     );
     expect(wrote).toBe(one.happenings.filter((each) => happen(at(each.position), each)).length);
+  } else if (one.act === 'record') {
+    const batch = readers.get(one.reader) ?? { campaign: ref, number: 1 };
+    const wrote = await record(pool, batch, one.happenings);
+    expect(wrote).toBe(one.happenings.filter((each) => happen(at(each.position), each)).length);
+  } else if (one.act === 'read') {
+    const read = await readBatch(pool, ref, 1);
+    if (read) readers.set(one.reader, read);
   } else if (one.act === 'append') {
     const { change: asked } = one;
     const appended = await transaction(pool, (connection) =>
@@ -162,13 +190,59 @@ test('bulk writes and single changes in any order leave what plain rows would ho
           ...{ reason: null, rewards: [] },
         }),
       );
+      const readers = new Map<number, BatchRow>();
       for (const one of steps) {
-        await act(pool, ref, model, one);
+        await act(pool, ref, model, one, readers);
         await compare(pool, ref, model);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 100 },
   );
+});
+
+test('what happened to one member since the batch was read is heeded by who writes it then', async () => {
+  const { pool } = ledger;
+  const { ref } = await runningCampaign(pool, [row('a', 'X')]);
+  const batch = await readBatch(pool, ref, 1);
+  const place = { campaign: ref, batch: 1, position: 1 };
+  await transaction(pool, (connection) =>
+    appendChange(connection, place, { fact: 'state', cause: 'lapsed', reason: 'suppressed' }),
+  );
+  const passed = { position: 1, state: 'passed' as const, reason: 'nothing stands against it' };
+  expect(await record(pool, batch ?? { campaign: ref, number: 1 }, [passed])).toBe(0);
+  const [member] = (await readBatch(pool, ref, 1))?.members ?? [];
+  expect(member).toMatchObject({ state: 'lapsed', reason: 'suppressed' });
+});
+
+test('of writers who read the same batch at once, none undoes what another wrote', async () => {
+  const { pool } = ledger;
+  const customers = Array.from({ length: size }, (_, index) => row(`c${index}`, 'X'));
+  for (let round = 0; round < 10; round += 1) {
+    const { ref } = await runningCampaign(pool, customers);
+    const reads = await Promise.all(customers.map(() => readBatch(pool, ref, 1)));
+    const wrote = await Promise.all(
+      reads.map((batch, index) => {
+        const at = index + 1;
+        const place = { campaign: ref, batch: 1, position: at };
+        const passed = { position: at, state: 'passed' as const, reason: `by ${index}` };
+        // One in three is an appended change, which raises the version too.
+        return index % 3 === 0
+          ? transaction(pool, (connection) =>
+              appendChange(connection, place, {
+                fact: 'state',
+                cause: 'passed',
+                reason: `by ${index}`,
+              }),
+            )
+          : record(pool, batch ?? { campaign: ref, number: 1 }, [passed]);
+      }),
+    );
+    expect(wrote).toEqual([true, 1, 1, true, 1, 1]);
+    const members = (await readBatch(pool, ref, 1))?.members ?? [];
+    expect(members.map(({ state, reason }) => `${state} ${reason}`)).toEqual(
+      customers.map((_, index) => `screened by ${index}`),
+    );
+  }
 });
 
 test('a change that the transitions forbid is not appended, nor is one of an unknown batch', async () => {

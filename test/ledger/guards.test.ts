@@ -119,7 +119,11 @@ async function gave(id: CampaignId, rows: AudienceRow[], happenings: Happening[]
   const begun = await begin(ledger.pool, intentOf(ref, positions), undefined);
   if (begun.verdict !== 'begun') throw new Error(begun.verdict);
   const outcome = 'done';
-  await settle(ledger.pool, ref, 1, { effect: begun.effect, slot: undefined, outcome, happenings });
+  await settle(
+    ledger.pool,
+    { campaign: ref, number: 1 },
+    { effect: begun.effect, slot: undefined, outcome, happenings },
+  );
   return ref;
 }
 

@@ -35,7 +35,11 @@ async function answer(kind: EffectKind, batch: number, from: number, to: number)
   if (beginning.verdict !== 'begun') throw new Error(`it is ${beginning.verdict}`);
   const { effect, slot } = beginning;
   const { pool } = ledger;
-  await settle(pool, campaign.ref, batch, { effect, slot, outcome: 'done', happenings: [] });
+  await settle(
+    pool,
+    { campaign: campaign.ref, number: batch },
+    { effect, slot, outcome: 'done', happenings: [] },
+  );
 }
 
 describe('the pace of a campaign', () => {

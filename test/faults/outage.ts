@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { until } from '../whole/until.ts';
+import { effectsOf, expectSound, hookOf, startCampaign } from './recovery.ts';
+import { type FarSideName, openWorld, tenant, type World, type WorldOptions } from './world.ts';
+
+export const farSides = ['optimove', 'promotions', 'platform'] as const satisfies FarSideName[];
+
+/** Calls small and slow enough that an outage comes in the middle of a campaign. */
+const slowWorld: WorldOptions = {
+  tenancy: {
+    section: { platform: { maxItemsPerCall: 100 }, promotions: { maxCustomersPerCall: 500 } },
+    farSides: { latencyMs: { optimove: 50, promotions: 100, platform: 400, data: 10 } },
+  },
+};
+const customers = 20_000;
+
+/** What became of the two campaigns of an outage. */
+export interface Outage {
+  farSide: FarSideName;
+  /** Approved of the campaign whose deadline comes long after the outage, and soon within it. */
+  approvedInTime: number;
+  approvedCutOff: number;
+}
+
+/**
+ * Takes a far side away from two campaigns for a while: one has the time to finish afterwards, of the
+ * other the best part must be approved and nothing else held. Throws where either is not sound.
+ */
+export async function playOutage(farSide: FarSideName, outageMs: number): Promise<Outage> {
+  const world = await openWorld(slowWorld);
+  try {
+    // The margin before a deadline is 30 s: the second stops in the middle of the outage.
+    const deadlines = [300, Math.round(outageMs / 2_000) + 45];
+    const [inTime = '', cutOff = ''] = deadlines.map((deadlineInSeconds) =>
+      startCampaign(world, { customers, deadlineInSeconds }),
+    );
+    await Promise.all(
+      [inTime, cutOff].map((id) => world.sandbox.announce(tenant, id, hookOf(world))),
+    );
+    await until('some are approved', () => effectsOf(world, 'status').length >= 1, 90_000);
+    await world.doors[farSide].shut();
+    await delay(outageMs);
+    await world.doors[farSide].open();
+    await expectSound(world, cutOff, { hasTime: false });
+    await expectSound(world, inTime, { hasTime: true });
+    const approved = (id: string) => world.sandbox.verdict(tenant, id).approved;
+    return { farSide, approvedInTime: approved(inTime), approvedCutOff: approved(cutOff) };
+  } finally {
+    await world.close();
+  }
+}
+
+/** Takes a far side away before a campaign begins, and waits for the campaign's sound end. */
+export async function startInOutage(
+  world: World,
+  farSide: FarSideName,
+  outageMs: number,
+): Promise<void> {
+  await world.doors[farSide].shut();
+  const campaignId = startCampaign(world, { customers: 2_000 });
+  await world.sandbox.announce(tenant, campaignId, hookOf(world));
+  await delay(outageMs);
+  await world.doors[farSide].open();
+  await expectSound(world, campaignId, { hasTime: true });
+}
