@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
 import { instantsOf } from '../src/domain/campaign.ts';
-import { cutAudience, stagePage } from '../src/ledger/audience.ts';
+import { cutAudience } from '../src/ledger/audience.ts';
 import { record } from '../src/ledger/batches.ts';
 import { findCampaign, openCampaign } from '../src/ledger/campaigns.ts';
 import type { BatchRow } from '../src/ledger/columns.ts';
 import { claimBatch } from '../src/ledger/columns.ts';
 import { begin, settle } from '../src/ledger/effects.ts';
+import { stagePage } from '../src/ledger/pages.ts';
 import { announce } from '../src/ledger/standing.ts';
 import { slotRequest } from '../src/limiter/window.ts';
 import { batchSize, deadlineInSeconds, lanes, noLimit, tenant } from './campaign-tenant.ts';

@@ -1,15 +1,9 @@
 import type { CampaignDetails } from '../domain/campaign.ts';
 import { Fault } from '../domain/fault.ts';
-import {
-  type Audience,
-  countStaged,
-  cutAudience,
-  forgetStaged,
-  stagedSweep,
-  stagePage,
-} from '../ledger/audience.ts';
+import { type Audience, cutAudience } from '../ledger/audience.ts';
 import { type CampaignRow, campaignOf, saveDetails, startRunning } from '../ledger/campaigns.ts';
 import { holdByGuard, releasedOf } from '../ledger/guards.ts';
+import { countStaged, forgetStaged, stagedSweep, stagePage } from '../ledger/pages.ts';
 import type { AudiencePage, Optimove, Reading } from '../world.ts';
 import { translated } from './failures.ts';
 import { type Activated, worldOf } from './house.ts';

@@ -51,25 +51,30 @@ export function batchActivities(house: Activated) {
   /** Rings when a batch of this process has validated a code; see openQueue. */
   const validated = new EventEmitter().setMaxListeners(0);
 
+  async function walkStage({ ref, batch, stage, pass }: BatchStage): Promise<StageEnd> {
+    return watched((signal) =>
+      translated(async () => {
+        const { walk, kinds } = walks[stage];
+        const queue = openQueue(pool, validated, { ref, batch, signal });
+        const stopped = await claimAndWalk(house, { ref, batch, pass, signal }, kinds, (scene) =>
+          walk(scene, queue),
+        );
+        if (stopped) return { stopped };
+        if (stage === 'redeem') house.kickSettlement((await campaignOf(pool, ref)).tenant);
+        return {};
+      }),
+    );
+  }
+
   return {
     /**
      * Walks one batch through one stage. Safe to run twice, also at once: each attempt claims the
      * batch, and what an earlier one left unanswered is found out about first.
      */
-    async walkStage({ ref, batch, stage, pass }: BatchStage): Promise<StageEnd> {
-      return watched((signal) =>
-        translated(async () => {
-          const { walk, kinds } = walks[stage];
-          const queue = openQueue(pool, validated, { ref, batch, signal });
-          const stopped = await claimAndWalk(house, { ref, batch, pass, signal }, kinds, (scene) =>
-            walk(scene, queue),
-          );
-          if (stopped) return { stopped };
-          if (stage === 'redeem') house.kickSettlement((await campaignOf(pool, ref)).tenant);
-          return {};
-        }),
-      );
-    },
+    walkStage,
+
+    /** The same, of a stage that asks the ledger alone: it is over in a moment. */
+    walkInward: walkStage,
 
     /** The batch has walked its recipe, or a pass is done with it: the batches above need not wait. */
     async leaveBatch(end: { ref: number; batch: number; finished: boolean }): Promise<boolean> {

@@ -1,7 +1,7 @@
 import type { Acting } from '../domain/act.ts';
 import type { Announcement, Instants } from '../domain/campaign.ts';
 import { forwardKinds } from '../domain/effect.ts';
-import type { Stage } from '../domain/flow.ts';
+import { inwardStages, type Stage } from '../domain/flow.ts';
 import { scheduledRules } from '../domain/tenant.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { lapseCampaign, reopenCampaign, unfinishedBatches } from '../ledger/batches.ts';
@@ -27,6 +27,8 @@ export interface Opened {
   /** Undefined where the campaign has no usable deadline. */
   instants: Instants | undefined;
   stages: Stage[];
+  /** Those of the stages that ask the ledger alone. */
+  inward: Stage[];
   lanes: number;
   collected: boolean;
 }
@@ -50,7 +52,8 @@ export function campaignActivities(house: Activated) {
     ): Promise<Opened> {
       // Only where the gateway could not reach the ledger does the announcement travel with the run.
       if (id.announcement) await announce(pool, id, id.announcement);
-      const rules = scheduledRules(settingsOf(house, id.tenant));
+      const settings = settingsOf(house, id.tenant);
+      const rules = scheduledRules(settings);
       const known = await findCampaign(pool, id);
       const plan = { ...rules, durationDays: known?.durationDays ?? 0 };
       const opening = await openCampaign(pool, id, plan, id.retry);
@@ -60,11 +63,13 @@ export function campaignActivities(house: Activated) {
       if (opening === 'reopened' || opening === 'resumed') {
         await reopenCampaign(pool, campaign.ref);
       }
+      const stages = campaign.plan?.recipe ?? [];
       return {
         opening,
         ref: campaign.ref,
         instants: campaign.instants,
-        stages: campaign.plan?.recipe ?? [],
+        stages,
+        inward: inwardStages(stages, settings.platform.screening),
         lanes: campaign.plan?.lanes ?? rules.lanes,
         collected: campaign.collected,
       };

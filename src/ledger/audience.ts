@@ -1,145 +1,9 @@
-import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { batchCustomers } from '../domain/batching.ts';
 import { noCode } from '../domain/words.ts';
-import type { AudiencePage } from '../world.ts';
+import { countStaged } from './pages.ts';
 import { type Connection, transaction } from './pool.ts';
 import { onlyRow } from './tenants.ts';
-
-/**
- * Stages one page of the audience as it came. Staging the same page again replaces nothing: the first
- * reading stands, so that a retry is harmless. A page that repeats the sweep before is kept as a mark
- * alone.
- */
-export async function stagePage(
-  pool: pg.Pool,
-  campaign: number,
-  sweep: number,
-  number: number,
-  page: AudiencePage,
-): Promise<void> {
-  const rows = page.rows.flatMap((row) =>
-    (row.promoCodes.length > 0 ? row.promoCodes : [noCode]).map((code) => ({ ...row, code })),
-  );
-  const digest = digestOf(rows.map((row) => [row.customerId, row.code]));
-  await transaction(pool, async (connection) => {
-    const codes = await mergeCodes(connection, campaign, new Set(rows.map((row) => row.code)));
-    const before = await connection.query<{ digest: string }>(
-      'select digest from page where campaign = $1 and sweep = $2 and number = $3',
-      [campaign, sweep - 1, number],
-    );
-    const { people, news } = tidy(before.rows[0]?.digest === digest ? [] : rows);
-    await connection.query(
-      `insert into page (campaign, sweep, number, length, controls, malformed, digest, customers, hashes,
-         codes, actions, people, places, leads)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, array(select md5(c)::uuid
-         from unnest($8::text[]) with ordinality as u(c, at) order by at), $9, $10, $11, $12, $13)
-       on conflict do nothing`,
-      [
-        campaign,
-        sweep,
-        number,
-        page.length,
-        page.controls,
-        page.malformed,
-        digest,
-        news.map((row) => row.customerId),
-        news.map((row) => codes.indexOf(row.code) + 1),
-        news.map((row) => Number(row.actionId ?? 0)),
-        people,
-        news.map((row) => row.place),
-        news.map((row, index) => row.place !== news[index - 1]?.place),
-      ],
-    );
-  });
-}
-
-/** A row of a page, one a customer and code. */
-interface CodeRow {
-  customerId: string;
-  actionId: string | undefined;
-  code: string;
-}
-
-/**
- * The rows of a page with each customer's side by side, where the customer first came: each code once,
- * and no row without a code beside one that has one. `place` numbers the page's customers, from 1.
- */
-function tidy(rows: readonly CodeRow[]): { people: number; news: (CodeRow & { place: number })[] } {
-  const customers = Map.groupBy(rows, (row) => row.customerId);
-  const news = [...customers.values()].flatMap((own, index) => {
-    const coded = own.length === 1 ? own : own.filter((row) => row.code !== noCode);
-    const kept = coded.length > 0 ? coded : own;
-    const codes = new Set<string>();
-    return kept.flatMap((row) => {
-      if (codes.has(row.code)) return [];
-      codes.add(row.code);
-      return [{ ...row, place: index + 1 }];
-    });
-  });
-  return { people: customers.size, news };
-}
-
-function digestOf(rows: string[][]): string {
-  return createHash('sha256').update(JSON.stringify(rows)).digest('base64url');
-}
-
-/** Adds codes the campaign has not seen; returns all of them, each at its place for ever. */
-async function mergeCodes(
-  connection: Connection,
-  campaign: number,
-  seen: Set<string>,
-): Promise<string[]> {
-  const found = await connection.query<{ codes: string[] }>(
-    'select codes from campaign where ref = $1 for update',
-    [campaign],
-  );
-  const known = onlyRow(found).codes;
-  const added = [...seen].filter((code) => !known.includes(code));
-  if (added.length === 0) return known;
-  const codes = [...known, ...added];
-  await connection.query('update campaign set codes = $2 where ref = $1', [campaign, codes]);
-  return codes;
-}
-
-export interface StagedSweep {
-  sweep: number;
-  /** Pages staged, the rows they had, and whether all of them repeat the sweep before. */
-  pages: number;
-  rows: number;
-  lastLength: number;
-  allRepeated: boolean;
-}
-
-/** How far the reading of the audience has come: the latest sweep, from which a retry goes on. */
-export async function stagedSweep(
-  pool: pg.Pool,
-  campaign: number,
-): Promise<StagedSweep | undefined> {
-  const found = await pool.query<StagedSweep>(
-    `select p.sweep, count(*)::int as pages, sum(p.length)::int as rows,
-       (array_agg(p.length order by p.number desc))[1] as "lastLength",
-       coalesce(bool_and(q.digest = p.digest), true) and count(q.digest) = count(*) as "allRepeated"
-     from page p left join page q on q.campaign = p.campaign and q.sweep = p.sweep - 1 and q.number = p.number
-     where p.campaign = $1 group by p.sweep order by p.sweep desc limit 1`,
-    [campaign],
-  );
-  return found.rows[0];
-}
-
-/** Distinct customers staged so far. */
-export async function countStaged(
-  connection: Connection | pg.Pool,
-  campaign: number,
-): Promise<number> {
-  const counted = await connection.query<{ customers: number }>(
-    `select count(*)::int as customers from (
-       select from page p cross join lateral unnest(p.hashes) hash
-       where p.campaign = $1 group by hash) distinctly`,
-    [campaign],
-  );
-  return onlyRow(counted).customers;
-}
 
 /** Nobody has a batch yet, and no customer came on two pages: each page's own order will do. */
 async function isPlain(connection: Connection, campaign: number): Promise<boolean> {
@@ -151,11 +15,6 @@ async function isPlain(connection: Connection, campaign: number): Promise<boolea
   );
   const { people, cut } = onlyRow(found);
   return !cut && people === (await countStaged(connection, campaign));
-}
-
-/** An empty audience is asked for again from the beginning. */
-export async function forgetStaged(pool: pg.Pool, campaign: number): Promise<void> {
-  await pool.query('delete from page where campaign = $1', [campaign]);
 }
 
 export interface Audience {

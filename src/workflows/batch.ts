@@ -7,6 +7,8 @@ export interface BatchInput {
   batch: number;
   pass: number;
   stages: Stage[];
+  /** Those of the stages that ask the ledger alone. */
+  inward: Stage[];
 }
 
 export interface BatchEnd {
@@ -20,11 +22,10 @@ export interface BatchEnd {
  * anything back: what is to be revoked is decided, and done, by the revocation story.
  */
 export async function batch(input: BatchInput): Promise<BatchEnd> {
-  const { ref, batch, pass, stages } = input;
+  const { ref, batch, pass, stages, inward } = input;
   for (const stage of stages) {
-    const end = await effects.walkStage.executeWithOptions({ summary: stage }, [
-      { ref, batch, stage, pass },
-    ]);
+    const walking = inward.includes(stage) ? shortly.walkInward : effects.walkStage;
+    const end = await walking.executeWithOptions({ summary: stage }, [{ ref, batch, stage, pass }]);
     if (end.stopped) {
       log.info('the batch waits for the next pass', { stage, stopped: end.stopped });
       await shortly.leaveBatch({ ref, batch, finished: false });

@@ -46,8 +46,11 @@ export const ledger = proxyActivities<
   >
 >({ startToCloseTimeout: '5 minutes', heartbeatTimeout: noticedWithin, retry: persistent });
 
-/** Two short statements at the end of each batch: not worth the server's time for an activity. */
-export const shortly = proxyLocalActivities<Pick<Activities, 'leaveBatch'>>({
+/**
+ * A few short statements of the ledger, for each batch: not worth the server's time for an activity, and
+ * repeated with the workflow task where the worker dies.
+ */
+export const shortly = proxyLocalActivities<Pick<Activities, 'walkInward' | 'leaveBatch'>>({
   startToCloseTimeout: '30 seconds',
   retry: persistent,
 });

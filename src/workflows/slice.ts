@@ -20,6 +20,7 @@ export interface SliceInput {
   slice: number;
   batches: number[];
   stages: Stage[];
+  inward: Stage[];
   lanes: number;
 }
 
@@ -73,7 +74,7 @@ async function tellCampaign(progress: SliceProgress): Promise<void> {
 
 /** A batch that fails, or that is still running from an earlier pass, is for the next pass to take. */
 async function runBatch(input: SliceInput, number: number): Promise<BatchEnd | undefined> {
-  const { ref, pass, stages } = input;
+  const { ref, pass, stages, inward } = input;
   // The batch's id hangs on the campaign, so that two passes can never run one batch at once.
   const campaign = workflowInfo().workflowId.replace(/\/slice\/[^/]+$/, '');
   try {
@@ -81,7 +82,7 @@ async function runBatch(input: SliceInput, number: number): Promise<BatchEnd | u
       typedSearchAttributes: inheritedAttributes(),
       workflowId: workflowId.batch(campaign, number),
       workflowTaskTimeout: '2s',
-      args: [{ ref, batch: number, pass, stages }],
+      args: [{ ref, batch: number, pass, stages, inward }],
       staticSummary: `batch ${number}, pass ${pass}: ${stages.join(' ▸ ')}`,
     });
   } catch (error) {

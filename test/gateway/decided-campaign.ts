@@ -3,7 +3,7 @@ import type { Causes } from '../../src/domain/assignment.ts';
 import type { Plan } from '../../src/domain/campaign.ts';
 import type { EffectKind } from '../../src/domain/effect.ts';
 import type { Reward } from '../../src/domain/words.ts';
-import { cutAudience, stagePage } from '../../src/ledger/audience.ts';
+import { cutAudience } from '../../src/ledger/audience.ts';
 import { finishBatch, record } from '../../src/ledger/batches.ts';
 import {
   closeCampaign,
@@ -14,6 +14,7 @@ import {
 import { claimBatch } from '../../src/ledger/columns.ts';
 import { countCampaign } from '../../src/ledger/counts.ts';
 import { begin, settle } from '../../src/ledger/effects.ts';
+import { stagePage } from '../../src/ledger/pages.ts';
 import { multirange } from '../../src/ledger/positions.ts';
 import { announce } from '../../src/ledger/standing.ts';
 

@@ -2,8 +2,9 @@ import { createHash } from 'node:crypto';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { batchCustomers } from '../../src/domain/batching.ts';
-import { countStaged, cutAudience, stagedSweep } from '../../src/ledger/audience.ts';
+import { cutAudience } from '../../src/ledger/audience.ts';
 import { readBatch } from '../../src/ledger/columns.ts';
+import { countStaged, stagedSweep } from '../../src/ledger/pages.ts';
 import { transaction } from '../../src/ledger/pool.ts';
 import { openedCampaign, openLedger, row, rowsOf, stage, type TestLedger } from './ledger.ts';
 

@@ -15,7 +15,10 @@ export type WorkflowHost = ReusableVMWorkflowCreator;
 const isolateTimeoutMs = 5_000;
 
 /** What the stories may ask of their own worker. */
-const localActivities = new Set<string>(['leaveBatch'] satisfies (keyof Activities)[]);
+const localActivities = new Set<string>([
+  'walkInward',
+  'leaveBatch',
+] satisfies (keyof Activities)[]);
 
 /** The stories must not ask for it. */
 const random = {

@@ -2,6 +2,7 @@ import type { Activities } from '../../src/activities/activities.ts';
 import type { Refusal } from '../../src/domain/act.ts';
 import type { Announcement } from '../../src/domain/campaign.ts';
 import { forwardKinds } from '../../src/domain/effect.ts';
+import { inwardStages } from '../../src/domain/flow.ts';
 import type { CampaignId } from '../../src/domain/words.ts';
 import { endOf } from '../../src/ledger/campaigns.ts';
 import { openBooks } from './fake-books.ts';
@@ -135,7 +136,8 @@ export function createFakeLedger(options: {
       if (opening === 'reopened' || opening === 'resumed') reopen(campaign);
       const { ref, instants, collected, audience } = campaign;
       const { stages: recipe, lanes } = audience;
-      return { opening, ref, instants, stages: recipe, lanes, collected };
+      const inward = inwardStages(recipe, false);
+      return { opening, ref, instants, stages: recipe, inward, lanes, collected };
     },
 
     async campaignStanding({ ref }) {
@@ -251,6 +253,12 @@ export function createFakeLedger(options: {
     async collectCanceled() {},
 
     async walkStage({ ref, batch, stage }) {
+      const campaign = campaignOf(ref);
+      const { kinds, walk } = stages[stage];
+      return claimAndWalk(outside, campaign, batchOf(campaign, batch), kinds, walk);
+    },
+
+    async walkInward({ ref, batch, stage }) {
       const campaign = campaignOf(ref);
       const { kinds, walk } = stages[stage];
       return claimAndWalk(outside, campaign, batchOf(campaign, batch), kinds, walk);
