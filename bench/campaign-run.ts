@@ -50,10 +50,12 @@ export interface PromoflowRun extends Run {
 const pollMs = 200;
 const silent = () => {};
 
-type OnEnd = (end: () => Promise<void>) => void;
+export type OnEnd = (end: () => Promise<void>) => void;
 
 /** Everything a run starts, stopped in reverse; all of it is fresh, so that no run helps another. */
-async function withFolder<T>(work: (folder: string, onEnd: OnEnd) => Promise<T>): Promise<T> {
+export async function withFolder<T>(
+  work: (folder: string, onEnd: OnEnd) => Promise<T>,
+): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'promoflow-bench-'));
   const ends: (() => Promise<void>)[] = [];
   const remove = () => rmSync(folder, { recursive: true, force: true });
@@ -67,7 +69,7 @@ async function withFolder<T>(work: (folder: string, onEnd: OnEnd) => Promise<T>)
   }
 }
 
-async function freshLedger(folder: string, onEnd: OnEnd) {
+export async function freshLedger(folder: string, onEnd: OnEnd) {
   const postgres = await startPostgres({ dataFolder: folder });
   onEnd(postgres.stop);
   await migrate(postgres.url);
@@ -75,7 +77,7 @@ async function freshLedger(folder: string, onEnd: OnEnd) {
 }
 
 /** What each process spends from now on, until the function it returns is called. */
-function watchProcessors(pids: Record<string, number>): () => Record<string, number> {
+export function watchProcessors(pids: Record<string, number>): () => Record<string, number> {
   const spent = () =>
     Object.entries(pids).map(([name, pid]) => [name, processorSeconds(pid)] as const);
   const before = new Map(spent());
@@ -163,11 +165,11 @@ export async function runPromoflow(wish: CampaignWish): Promise<PromoflowRun> {
 }
 
 /** Node's own flags in one of the package's commands: the bench starts what its users start. */
-function flagsOf(command: keyof typeof manifest.scripts): string[] {
+export function flagsOf(command: keyof typeof manifest.scripts): string[] {
   return manifest.scripts[command].split(' ').filter((word) => word.startsWith('--'));
 }
 
-function profileFlags(folder: string | undefined): string[] {
+export function profileFlags(folder: string | undefined): string[] {
   return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
 }
 
@@ -177,7 +179,11 @@ function boundOf({ customers }: CampaignWish): number {
 }
 
 /** Waits until the campaign is closed; returns the seconds from its webhook to its last report. */
-async function followToTheEnd(pool: pg.Pool, campaignId: string, boundMs: number): Promise<number> {
+export async function followToTheEnd(
+  pool: pg.Pool,
+  campaignId: string,
+  boundMs: number,
+): Promise<number> {
   for (const giveUpAt = Date.now() + boundMs; Date.now() < giveUpAt; await delay(pollMs)) {
     const campaign = await findCampaign(pool, { tenant, campaignId });
     if (campaign?.phase === 'closed') {

@@ -11,28 +11,38 @@ export interface Books {
   limitedCalls: number;
 }
 
-/** The sandbox in a process of its own, with one campaign that nobody was told of yet. */
-export async function startSandbox(
-  folder: string,
-  wish: { customers: number; ids: 'sequential' | 'uuid'; isLimited: boolean },
-) {
-  const { customers, ids, isLimited } = wish;
+/** A sandbox in a process of its own, told by `file` whom to play. */
+export async function openSandbox(folder: string, file: unknown) {
   const config = join(folder, 'sandbox.json');
-  writeFileSync(config, JSON.stringify(sandboxFile(isLimited)));
+  writeFileSync(config, JSON.stringify(file));
   const { pid, said, stop } = await startProgram({
     main: 'sandbox/main.ts',
     args: ['--port', '0', '--config', config],
     ready: /sandbox at (\S+),/,
   });
-  async function control<A>(method: 'GET' | 'POST', path: string, body?: unknown): Promise<A> {
-    const answer = await fetch(`${said}/control/${tenant}/${path}`, {
-      method,
-      ...(body !== undefined && { body: JSON.stringify(body) }),
-    });
-    const text = await answer.text();
-    if (!answer.ok) throw new Error(`The sandbox answered ${answer.status}: ${text}`);
-    return JSON.parse(text);
-  }
+  return {
+    url: said,
+    pid,
+    stop,
+    async control<A>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<A> {
+      const answer = await fetch(`${said}/control/${tenant}/${path}`, {
+        method,
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      });
+      const text = await answer.text();
+      if (!answer.ok) throw new Error(`The sandbox answered ${answer.status}: ${text}`);
+      return JSON.parse(text);
+    },
+  };
+}
+
+/** The sandbox with one campaign that nobody was told of yet. */
+export async function startSandbox(
+  folder: string,
+  wish: { customers: number; ids: 'sequential' | 'uuid'; isLimited: boolean },
+) {
+  const { customers, ids, isLimited } = wish;
+  const { url, pid, stop, control } = await openSandbox(folder, sandboxFile(isLimited));
   const created = await control<{ campaignId: number }>('POST', 'campaigns', {
     customers,
     ids,
@@ -40,7 +50,7 @@ export async function startSandbox(
   });
   const campaignId = String(created.campaignId);
   return {
-    url: said,
+    url,
     pid,
     campaignId,
     stop,

@@ -22,11 +22,15 @@ export const noLimit = { requests: 100_000, perSeconds: 10 };
 /** Far enough away that no deadline is met, also with ten million customers on a busy machine. */
 export const deadlineInSeconds = 8 * 3_600;
 
-/** The tenant file of promoflow. Redemptions are queued and wait for a day: none is told in a run. */
+/**
+ * The tenant file of promoflow, with what `more` lays over the tenant's section. Redemptions are queued and
+ * wait for a day: none is told in a run.
+ */
 export function tenantFile(
   sandboxUrl: string,
   webhookToken: string,
   rateLimit: typeof noLimit,
+  more: Record<string, unknown> = {},
 ): unknown {
   const base = `${sandboxUrl}/${tenant}`;
   return {
@@ -39,15 +43,16 @@ export function tenantFile(
         platform: { baseUrl: `${base}/platform`, secret: keys.platformSecret },
         scheduled: { redeemEveryMinutes: 1_440, lanes },
         limits: { maxAudience: 1_000_000_000 },
+        ...more,
       },
     },
   };
 }
 
 /** The sandbox's file: the same tenant, its limit on or off. */
-export function sandboxFile(isLimited: boolean): unknown {
+export function sandboxFile(isLimited: boolean, more: Record<string, unknown> = {}): unknown {
   const limit = isLimited ? documentedLimit : null;
   return {
-    tenants: { [tenant]: { timeZone: 'UTC', optimove: { limit }, promotions: { limit } } },
+    tenants: { [tenant]: { timeZone: 'UTC', optimove: { limit }, promotions: { limit }, ...more } },
   };
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { benchCampaign, campaignParts } from './campaign.ts';
+import { benchGate, gateParts } from './gate.ts';
 import { benchLedger } from './ledger.ts';
 import { benchLimiter } from './limiter.ts';
 import { benchReplay } from './replay.ts';
@@ -10,13 +11,18 @@ npm run bench -- replay                   how soon a worker goes on with the lar
 npm run bench -- campaign [--customers N] [--rounds N] [--large] [--only PART] [--profile FOLDER]
                                           whole campaigns: beside their floors, under Optimove's limit, on disk;
                                           --large: and ten times as many customers
-                                          --only ${campaignParts.join(' | ')}`;
+                                          --only ${campaignParts.join(' | ')}
+npm run bench -- gate [--seconds N] [--highest N] [--with-campaign N] [--only PART] [--profile FOLDER]
+                                          checks at fixed rates, beside a bare handler; stages of 10 s
+                                          --only ${gateParts.join(' | ')}`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     customers: { type: 'string', default: '1000000' },
-    seconds: { type: 'string', default: '60' },
+    seconds: { type: 'string' },
+    highest: { type: 'string', default: '3000' },
+    'with-campaign': { type: 'string' },
     rounds: { type: 'string', default: '5' },
     large: { type: 'boolean', default: false },
     only: { type: 'string' },
@@ -24,28 +30,37 @@ const { values, positionals } = parseArgs({
   },
 });
 
-function count(name: 'customers' | 'rounds' | 'seconds'): number {
-  const number = Number(values[name]);
+type Count = 'customers' | 'rounds' | 'seconds' | 'highest' | 'with-campaign';
+
+function count(name: Count, otherwise = 0): number {
+  const number = Number(values[name] ?? otherwise);
   if (Number.isInteger(number) && number > 0) return number;
   throw new Error(`--${name} takes a whole number from 1 on, not ${values[name]}`);
 }
 
+/** The parts of a bench that were asked for. */
+function chosen<P extends string>(all: readonly P[], usual: readonly P[] = all): P[] {
+  const { only } = values;
+  const parts = only ? all.filter((part) => part === only) : [...usual];
+  if (parts.length === 0) throw new Error(`--only takes one of ${all.join(', ')}`);
+  return parts;
+}
+
 const benches: Record<string, () => Promise<boolean>> = {
   ledger: () => benchLedger(count('customers')),
-  limiter: () => benchLimiter(count('seconds')),
+  limiter: () => benchLimiter(count('seconds', 60)),
   replay: benchReplay,
   campaign() {
-    const { large, only, profile } = values;
-    const parts = campaignParts.filter((part) =>
-      only ? part === only : part !== 'large' || large,
-    );
-    if (parts.length === 0) throw new Error(`--only takes one of ${campaignParts.join(', ')}`);
-    return benchCampaign({
-      customers: count('customers'),
-      rounds: count('rounds'),
-      parts,
-      profile,
-    });
+    const { large, profile } = values;
+    const parts = chosen(campaignParts, large ? campaignParts : ['floors', 'limited', 'disk']);
+    const [customers, rounds] = [count('customers'), count('rounds')];
+    return benchCampaign({ customers, rounds, parts, profile });
+  },
+  gate() {
+    const { profile, 'with-campaign': customers } = values;
+    const campaign = customers === undefined ? undefined : count('with-campaign');
+    const [seconds, highest] = [count('seconds', 10), count('highest')];
+    return benchGate({ seconds, highest, campaign, parts: chosen(gateParts), profile });
   },
 };
 

@@ -1,19 +1,33 @@
 import { parseArgs } from 'node:util';
 import { startSandbox } from '../sandbox/sandbox.ts';
-import { judge, type Result } from './judgement.ts';
 import { type Product, startProduct, tenant } from './product.ts';
-import { createScreen } from './screen.ts';
+import { runScheduled } from './scheduled.ts';
+import { runTriggered } from './triggered.ts';
 
-/** The deadline of the demo's campaign: as long as Optimove gives by default (guide 003). */
-const deadlineInSeconds = 30 * 60;
+const usage = `npm run demo -- [--triggered] [--customers N] [--json] [--exit]
 
-const usage = `npm run demo -- [--customers N] [--json] [--exit]
-
-  --customers N   how many customers the campaign targets (100000)
+  --triggered     customers meet a trigger, and the gate is asked of each
+  --customers N   how many customers the campaign targets (100000), or meet the trigger (4000)
   --json          one JSON object as the last line of the output
   --exit          stop when the campaign is over, instead of staying up until Ctrl-C`;
 
+/** What the demo can show: what its tenant file says more, how many customers, and the story itself. */
+interface Show {
+  section: Record<string, unknown>;
+  customers: number;
+  run(
+    wishes: { customers: number; json: boolean },
+    product: Product,
+  ): Promise<{ violations: string[] }>;
+}
+
+const shows = {
+  scheduled: { section: {}, customers: 100_000, run: runScheduled },
+  triggered: { section: { triggered: { gate: true } }, customers: 4_000, run: runTriggered },
+} satisfies Record<string, Show>;
+
 interface Wishes {
+  show: Show;
   customers: number;
   json: boolean;
   exit: boolean;
@@ -22,49 +36,34 @@ interface Wishes {
 function readWishes(): Wishes {
   const { values } = parseArgs({
     options: {
-      customers: { type: 'string', default: '100000' },
+      triggered: { type: 'boolean', default: false },
+      customers: { type: 'string' },
       json: { type: 'boolean', default: false },
       exit: { type: 'boolean', default: false },
     },
   });
-  const customers = Number(values.customers);
+  const show = values.triggered ? shows.triggered : shows.scheduled;
+  const customers = Number(values.customers ?? show.customers);
   if (!Number.isInteger(customers) || customers < 1) {
     throw new Error(
       `--customers takes a whole number from 1 on, not ${values.customers}\n\n${usage}`,
     );
   }
-  return { customers, json: values.json, exit: values.exit };
-}
-
-/** Runs one campaign through the real doors, and lets both sides' books judge it. */
-async function runCampaign(wishes: Wishes, product: Product): Promise<Result> {
-  const { sandbox } = product;
-  const screen = createScreen(wishes.json);
-  const campaignId = sandbox.createCampaign(tenant, {
-    customers: wishes.customers,
-    deadlineInSeconds,
-    hookUrl: product.hookUrl,
-  });
-  screen.announce(campaignId, wishes.customers, product);
-  await sandbox.announce(tenant, campaignId);
-  await screen.follow(() => product.read(campaignId));
-  const result = await judge(product, campaignId);
-  screen.show(result);
-  return result;
+  return { show, customers, json: values.json, exit: values.exit };
 }
 
 async function main(): Promise<number> {
   const wishes = readWishes();
   const say = (line: string): void => void process.stderr.write(`${line}\n`);
   const sandbox = await startSandbox({ tenants: { [tenant]: { timeZone: 'Europe/Malta' } } });
-  const product = await startProduct(sandbox, say);
+  const product = await startProduct(sandbox, say, wishes.show.section);
   const interrupted = Promise.withResolvers<'interrupted'>();
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
     process.once(signal, () => interrupted.resolve('interrupted'));
   }
   try {
     const result = await Promise.race([
-      runCampaign(wishes, product),
+      wishes.show.run(wishes, product),
       interrupted.promise,
       product.died,
     ]);

@@ -22,6 +22,7 @@ export interface Product {
   url: string;
   webUi: string;
   hookUrl: string;
+  gateUrl: string;
   databaseUrl: string;
   /** What the operator API says of a campaign; undefined before it was announced. */
   read(campaignId: string): Promise<Reading | undefined>;
@@ -44,15 +45,19 @@ export interface Reading {
   };
 }
 
-/** Starts promoflow on a fresh data folder against the sandbox, and waits until it is ready. */
+/**
+ * Starts promoflow on a fresh data folder against the sandbox, and waits until it is ready. What `section`
+ * says is laid over the tenant's.
+ */
 export async function startProduct(
   sandbox: Sandbox,
   say: (line: string) => void,
+  section: Record<string, unknown> = {},
 ): Promise<Product> {
   const folder = mkdtempSync(join(tmpdir(), 'promoflow-demo-'));
   const secrets = { operator: secret(), hook: secret() };
   const config = join(folder, 'promoflow.yaml');
-  writeFileSync(config, stringify(tenantFile(sandbox, secrets)), { mode: 0o600 });
+  writeFileSync(config, stringify(tenantFile(sandbox, secrets, section)), { mode: 0o600 });
   const child = spawn(process.execPath, [start], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {
@@ -86,6 +91,7 @@ export async function startProduct(
       ...note,
       sandbox,
       hookUrl: `${note.url}/hooks/${tenant}/${secrets.hook}`,
+      gateUrl: `${note.url}/gate/${tenant}/${secrets.hook}`,
       async read(campaignId) {
         const answer = await fetch(`${note.url}/api/tenants/${tenant}/campaigns/${campaignId}`, {
           headers,
@@ -105,7 +111,11 @@ function secret(): string {
   return randomBytes(24).toString('base64url');
 }
 
-function tenantFile(sandbox: Sandbox, secrets: { operator: string; hook: string }): unknown {
+function tenantFile(
+  sandbox: Sandbox,
+  secrets: { operator: string; hook: string },
+  section: Record<string, unknown>,
+): unknown {
   const urls = sandbox.urls(tenant);
   return {
     operatorKeys: [{ name: 'demo', key: secrets.operator, role: 'operate' }],
@@ -121,6 +131,7 @@ function tenantFile(sandbox: Sandbox, secrets: { operator: string; hook: string 
           screening: true,
         },
         scheduled: { redeemEveryMinutes: 0 },
+        ...section,
       },
     },
   };

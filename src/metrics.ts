@@ -55,7 +55,7 @@ export function createMetrics(deps: MetricsDeps) {
 /** What this process does. */
 function createCounts(
   registry: Registry,
-): Meter & { countHook: CountHook; countCheck: CountCheck } {
+): Meter & { countHook: CountHook; countCheck: CountCheck; countClaim: CountClaim } {
   const registers = [registry];
   const byStage = ['tenant', 'stage'] as const;
   // From a quick local call to one that waited for a window of the limiter, or for a slow list.
@@ -105,11 +105,28 @@ function createCounts(
     registers,
     buckets: [0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 2.5],
   });
+  const claims = new Counter({
+    name: 'promoflow_claims_total',
+    help: 'Claims, by their answer: granted, already_granted, busy, or why they were refused.',
+    labelNames: ['tenant', 'answer'],
+    registers,
+  });
+  const claimDurations = new Histogram({
+    name: 'promoflow_claim_duration_seconds',
+    help: 'From the arrival of a claim until it was answered.',
+    labelNames: ['tenant'],
+    registers,
+    buckets,
+  });
   return {
     countHook: (tenant, status) => webhooks.inc({ tenant, status }),
     countCheck({ tenant, allowed, cause }, tookMs) {
       checks.inc({ tenant, allowed: String(allowed), cause });
       checkDurations.observe({ tenant }, tookMs / 1_000);
+    },
+    countClaim({ tenant, answer }, tookMs) {
+      claims.inc({ tenant, answer });
+      claimDurations.observe({ tenant }, tookMs / 1_000);
     },
     turnCame: (of, waitedMs) => waits.observe(of, waitedMs / 1_000),
     effectEnded({ tenant, stage, outcome }, facts) {
@@ -122,6 +139,7 @@ function createCounts(
 
 type CountHook = (tenant: string, status: number) => void;
 type CountCheck = (of: { tenant: string; allowed: boolean; cause: string }, tookMs: number) => void;
+type CountClaim = (of: { tenant: string; answer: string }, tookMs: number) => void;
 
 /** What the ledger knows; returns how it is read anew. One reading at a time; it never rejects. */
 function createLedgerGauges(

@@ -52,24 +52,27 @@ export function createStarts(address: TemporalAddress, log: Log) {
   const call = <T>(work: () => Promise<T>): Promise<T> =>
     client.withDeadline(Date.now() + callTimeoutMs, work);
 
-  const kicks = createThrottle(kickEveryMs, async (tenant) => {
-    try {
-      await call(() =>
-        client.workflow.signalWithStart('settlement', {
-          ...sleeper,
-          workflowId: workflowId.settlement(tenant),
-          args: [{ tenant }],
-          signal: kick,
-          typedSearchAttributes: attributesOf({ tenant }),
-          priority: { priorityKey: 4, fairnessKey: fairnessKey(tenant) },
-          staticSummary: `Settles what is owed to ${tenant}`,
-        }),
-      );
-    } catch (error) {
-      // The debt stands in the ledger: the relay kicks again within a minute.
-      log.warn({ tenant, error: messageOf(error) }, 'settlement could not be kicked');
-    }
-  });
+  const kicksOf = (story: 'settlement' | 'grants', summary: (tenant: string) => string) =>
+    createThrottle(kickEveryMs, async (tenant) => {
+      try {
+        await call(() =>
+          client.workflow.signalWithStart(story, {
+            ...sleeper,
+            workflowId: workflowId[story](tenant),
+            args: [{ tenant }],
+            signal: kick,
+            typedSearchAttributes: attributesOf({ tenant }),
+            priority: { priorityKey: 4, fairnessKey: fairnessKey(tenant) },
+            staticSummary: summary(tenant),
+          }),
+        );
+      } catch (error) {
+        // The debt stands in the ledger: the relay kicks again within a minute.
+        log.warn({ tenant, error: messageOf(error) }, `${story} could not be kicked`);
+      }
+    });
+  const settlementKicks = kicksOf('settlement', (tenant) => `Settles what is owed to ${tenant}`);
+  const grantKicks = kicksOf('grants', (tenant) => `Gives what events 11 tell of ${tenant}`);
 
   return {
     /**
@@ -150,7 +153,10 @@ export function createStarts(address: TemporalAddress, log: Log) {
     },
 
     /** Wakes, or starts, a tenant's settlement, at most once a second; never throws. */
-    kickSettlement: (tenant: string): void => kicks.kick(tenant),
+    kickSettlement: (tenant: string): void => settlementKicks.kick(tenant),
+
+    /** The same of a tenant's grants. */
+    kickGrants: (tenant: string): void => grantKicks.kick(tenant),
 
     /** What is missing of Temporal, in words; undefined when all is there. */
     async missing(): Promise<string | undefined> {
@@ -171,7 +177,8 @@ export function createStarts(address: TemporalAddress, log: Log) {
     },
 
     async stop(): Promise<void> {
-      kicks.stop();
+      settlementKicks.stop();
+      grantKicks.stop();
       await connection.close();
     },
   };

@@ -1,6 +1,7 @@
 import { audienceActivities } from './audience.ts';
 import { batchActivities } from './batch.ts';
 import { campaignActivities } from './campaign.ts';
+import { grantActivities } from './grants.ts';
 import type { Activated } from './house.ts';
 import { operatorActivities } from './operators.ts';
 import { upkeepActivities } from './upkeep.ts';
@@ -13,6 +14,7 @@ export function createActivities(house: Activated) {
     ...batchActivities(house),
     ...operatorActivities(house),
     ...upkeepActivities(house),
+    ...grantActivities(house),
   };
 }
 

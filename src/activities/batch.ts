@@ -2,7 +2,13 @@ import { EventEmitter } from 'node:events';
 import type { EffectKind } from '../domain/effect.ts';
 import type { Stage } from '../domain/flow.ts';
 import type { RevocationReason } from '../domain/words.ts';
-import { finishBatch, heldBatches, markAwaited, setToValidate } from '../ledger/batches.ts';
+import {
+  finishBatch,
+  heldBatches,
+  lapseUnclaimed,
+  markAwaited,
+  setToValidate,
+} from '../ledger/batches.ts';
 import { type CampaignRow, campaignOf } from '../ledger/campaigns.ts';
 import { claimBatch, readBatch } from '../ledger/columns.ts';
 import { allocate } from '../stages/allocate.ts';
@@ -45,6 +51,17 @@ export interface StageEnd {
   stopped?: Stop;
 }
 
+/** Batches of which one reason takes back: one, or many that are small. */
+export interface ToRevoke {
+  ref: number;
+  batch: number;
+  more?: number[];
+  reason: RevocationReason;
+}
+
+/** A round's worth: no history holds more of them. */
+const mostToRevoke = 10_000;
+
 /** Activities that walk a batch through one stage, in chunks, resumable at every chunk. */
 export function batchActivities(house: Activated) {
   const { pool } = house;
@@ -86,21 +103,22 @@ export function batchActivities(house: Activated) {
     /** Batches in which a reason finds something to take back. */
     async batchesToRevoke(of: { ref: number; reason: RevocationReason }): Promise<number[]> {
       if (of.reason === 'deadline') await markAwaited(pool, of.ref);
-      return heldBatches(pool, of.ref, of.reason);
+      return (await heldBatches(pool, of.ref, of.reason)).slice(0, mostToRevoke);
     },
 
-    /** Takes back what one reason selects in one batch. Its claim ends every older attempt. */
-    async revokeBatch(of: {
-      ref: number;
-      batch: number;
-      reason: RevocationReason;
-    }): Promise<StageEnd> {
+    /** Takes back what one reason selects in one batch, or in many. Its claim ends every older attempt. */
+    async revokeBatch({ ref, batch, more = [], reason }: ToRevoke): Promise<StageEnd> {
       return watched((signal) =>
         translated(async () => {
-          const stopped = await claimAndWalk(house, { ...of, signal }, ['revoke'], (scene) =>
-            revoke(scene, of.reason),
-          );
-          return stopped ? { stopped } : {};
+          for (const one of [batch, ...more]) {
+            const claim = { ref, batch: one, signal };
+            const stopped = await claimAndWalk(house, claim, ['revoke'], (scene) =>
+              revoke(scene, reason),
+            );
+            if (stopped) return { stopped };
+            if (reason === 'expired') await lapseUnclaimed(pool, ref, one);
+          }
+          return {};
         }),
       );
     },
@@ -145,7 +163,7 @@ export async function claimAndWalk(
   );
 }
 
-function sceneOf(
+export function sceneOf(
   house: Activated,
   campaign: CampaignRow,
   batch: Scene['batch'],

@@ -1,10 +1,13 @@
 import { sliceBatches } from '../domain/batching.ts';
+import { claimsOpen } from '../domain/campaign.ts';
 import type { EffectKind } from '../domain/effect.ts';
 import { Fault } from '../domain/fault.ts';
 import type { FarSide } from '../domain/words.ts';
 import { endAlert } from '../ledger/alerts.ts';
 import { heldBatches } from '../ledger/batches.ts';
-import { findCampaign } from '../ledger/campaigns.ts';
+import { type CampaignRow, findCampaign, fixExpiry } from '../ledger/campaigns.ts';
+import { claimDebtOf, claimDebts, nextClaimDebtMs } from '../ledger/claim-debts.ts';
+import { endingCampaigns, nextEnd } from '../ledger/endings.ts';
 import {
   answerOverdue,
   hasOverdueTriggers,
@@ -21,20 +24,23 @@ import {
   unendedCancellations,
   unsettledBatches,
 } from '../ledger/unsettled.ts';
+import { walkClaims } from '../stages/claims.ts';
+import { confirm } from '../stages/confirm.ts';
 import { endPool } from '../stages/late.ts';
 import { redeem } from '../stages/redeem.ts';
 import type { Reading, World } from '../world.ts';
 import { claimAndWalk } from './batch.ts';
 import { translated } from './failures.ts';
 import { type Activated, worldOf } from './house.ts';
+import { type RedemptionDebt, redeemPools, together } from './redemptions.ts';
 import { watched } from './watch.ts';
 
 /** What a tenant still owes, as one round of settlement takes it on. */
 export interface Debts {
   /** Batches with an effect whose answer was lost and that no other story is working on. */
   unknown: Debt[];
-  /** Batches whose redemptions may be told now, and for how long to wait for others; null: none. */
-  redemptions: Debt[];
+  /** Batches whose redemptions may be told now, and how long to wait for more, or for claims; null: none. */
+  redemptions: RedemptionDebt[];
   redemptionsWaitMs: number | null;
   /** Campaigns that a run should be working on; most of them have one. */
   open: string[];
@@ -44,10 +50,12 @@ export interface Debts {
   unspread: boolean;
   /** Triggers whose time is over and that nobody has answered. */
   overdue: boolean;
-  /** Pools of checks whose time is over, and whose gateway has not brought them to their end. */
+  /** Pools whose time is over and whose gateway has not ended them, and claims to be confirmed. */
   pools: Debt[];
   /** Batches in which suppressed customers were given something, or were told of it. */
   suppressions: Debt[];
+  /** Triggered campaigns of which a pool ends soon. */
+  ending?: string[];
   halted: boolean;
 }
 
@@ -69,20 +77,26 @@ export function upkeepActivities(house: Activated) {
   return {
     async debts({ tenant }: { tenant: string }): Promise<Debts> {
       const queued = await queuedBatches(pool, tenant);
+      const waits = [
+        queued.find(({ waitMs }) => waitMs > 0)?.waitMs,
+        await nextClaimDebtMs(pool, tenant),
+      ].flatMap((waitMs) => waitMs ?? []);
       return {
         unknown: await unsettledBatches(pool, tenant),
-        redemptions: queued
-          .filter(({ waitMs }) => waitMs === 0)
-          .map(({ campaign, number }) => ({ campaign, number }))
+        redemptions: together(queued.filter(({ waitMs }) => waitMs === 0))
           // One round's worth: a history holds no more of them than a slice has batches.
           .slice(0, sliceBatches),
-        redemptionsWaitMs: queued.find(({ waitMs }) => waitMs > 0)?.waitMs ?? null,
+        redemptionsWaitMs: waits.length > 0 ? Math.min(...waits) : null,
         open: await openCampaignIds(pool, tenant),
         canceled: await unendedCancellations(pool, tenant),
         unspread: await hasUnspread(pool, tenant),
         suppressions: (await suppressionDebts(pool, tenant)).slice(0, sliceBatches),
         overdue: await hasOverdueTriggers(pool, tenant),
-        pools: (await overduePools(pool, tenant)).slice(0, sliceBatches),
+        pools: [...(await overduePools(pool, tenant)), ...(await claimDebts(pool, tenant))].slice(
+          0,
+          sliceBatches,
+        ),
+        ending: await endingCampaigns(pool, tenant),
         halted: (await haltOf(pool, tenant)) !== undefined,
       };
     },
@@ -96,12 +110,23 @@ export function upkeepActivities(house: Activated) {
       return answered;
     },
 
-    /** Brings a pool of checks to its end. Its claim ends every older attempt. True when nothing is left. */
+    /**
+     * Brings a pool of checks or claims to its end, or confirms its claims. Its claim ends every older
+     * attempt. True when nothing is left.
+     */
     async settlePool({ campaign, number }: Debt): Promise<boolean> {
       return watched((signal) =>
         translated(async () => {
           const claim = { ref: campaign, batch: number, signal };
-          await claimAndWalk(house, claim, ['revoke'], endPool);
+          switch (await claimDebtOf(pool, campaign, number)) {
+            case 'unfinished':
+              await claimAndWalk(house, claim, ['validate', 'allocate'], walkClaims);
+              break;
+            case 'unconfirmed':
+              return !(await claimAndWalk(house, claim, ['confirm'], confirm));
+            default:
+              await claimAndWalk(house, claim, ['revoke'], endPool);
+          }
           return isPoolFinished(pool, campaign, number);
         }),
       );
@@ -121,17 +146,20 @@ export function upkeepActivities(house: Activated) {
       );
     },
 
-    /** Tells Promotions of the queued redemptions of one batch; what is left is due again. */
-    async redeemBatch({ campaign, number }: Debt): Promise<void> {
+    /**
+     * Tells Promotions of the queued redemptions of one batch, or of many small pools in one call; what is
+     * left is due again.
+     */
+    async redeemBatch({ campaign, number, more = [] }: RedemptionDebt): Promise<void> {
       await watched((signal) =>
         translated(async () => {
-          const stopped = await claimAndWalk(
-            house,
-            { ref: campaign, batch: number, signal },
-            ['redeem'],
-            redeem,
-          );
-          if (!stopped) await clearRedemptionsDue(pool, { campaign, number });
+          const numbers = [number, ...more];
+          if (more.length > 0 && (await redeemPools(house, campaign, numbers, signal))) return;
+          for (const one of numbers) {
+            const claim = { ref: campaign, batch: one, signal };
+            const stopped = await claimAndWalk(house, claim, ['redeem'], redeem);
+            if (!stopped) await clearRedemptionsDue(pool, { campaign, number: one });
+          }
         }),
       );
     },
@@ -172,10 +200,22 @@ export function upkeepActivities(house: Activated) {
     }): Promise<{ ref: number; at: number | null }> {
       const campaign = await findCampaign(pool, id);
       if (!campaign) throw new Error(`Campaign ${id.campaignId} is not in the ledger`);
+      if (campaign.kind === 'triggered') {
+        return { ref: campaign.ref, at: (await nextEnd(pool, campaign.ref)) ?? null };
+      }
       const held = await heldBatches(pool, campaign.ref, 'expired');
-      return { ref: campaign.ref, at: held.length > 0 ? (campaign.expiresAt ?? null) : null };
+      if (held.length === 0) return { ref: campaign.ref, at: null };
+      return { ref: campaign.ref, at: (await expiryOf(house, campaign)) ?? null };
     },
   };
+}
+
+/** What nobody has claimed yet has an end, too. */
+async function expiryOf({ pool }: Activated, campaign: CampaignRow): Promise<number | undefined> {
+  const { ref, plan, expiresAt, instants, details } = campaign;
+  if (expiresAt !== undefined || !plan?.claims) return expiresAt;
+  const open = claimsOpen(plan, instants, details?.leadTimeDays);
+  return open && fixExpiry(pool, ref, open.until);
 }
 
 /** The cheapest read of each far side that needs our key. */

@@ -3,7 +3,7 @@ export const settleMs = 25;
 
 /** Samples that tell what a far side needs now: so many, and none older than this. */
 const samples = 128;
-const recentMs = 10_000;
+const recentMs = 3_000;
 
 const knownForMs = 250;
 

@@ -4,6 +4,7 @@ import { createNumbers } from '../ledger/pools.ts';
 import type { Promocode } from '../world.ts';
 import { type Asked, ask, type Decision, leftOf } from './asked.ts';
 import { createPace, type Pace } from './budget.ts';
+import { createClaims } from './claim.ts';
 import { createDenials } from './denials.ts';
 import { createForwarding } from './forwarding.ts';
 import type { Deciding, Memory } from './house.ts';
@@ -39,7 +40,9 @@ export function createDecisions(house: Deciding) {
     return triggeredPlan(tenant);
   };
   const denials = createDenials(house, planOf);
-  const lines = createLines(house, createMemory(house));
+  const memory = createMemory(house);
+  const lines = createLines(house, memory);
+  const claims = createClaims(house, memory);
   const forward = createForwarding(house);
   const intake = createIntake(house, planOf, (asked) => {
     if (asked.settings.gate === 'publisher') void forward(asked);
@@ -91,6 +94,8 @@ export function createDecisions(house: Deciding) {
       else void intake.enter(asked);
       return asked.decision;
     },
+    /** The customer's own click asks for what a check, or event 5, has announced. */
+    claim: claims.claim,
     /** Checks under way, and falses that the ledger has yet to hear of. */
     waiting: () => ({ checks: asking.size, denials: denials.waiting() }),
   };

@@ -17,11 +17,17 @@ export interface Gathering<T> {
 
 /**
  * Gathers what comes while a few runs are under way, and starts the next run for all of it as soon as
- * one of them ends. A run never rejects, and takes what it was started for: what it leaves starts the next.
+ * one of them ends, but never two within `gapMs`: many runs of few would cost more than they save. A run
+ * never rejects, and takes what it was started for: what it leaves starts the next.
  */
-export function gather<T>(lanes: number, run: (drain: Drain<T>) => Promise<void>): Gathering<T> {
+export function gather<T>(
+  lanes: number,
+  run: (drain: Drain<T>) => Promise<void>,
+  gapMs = 0,
+): Gathering<T> {
   let waiting: T[] = [];
   let running = 0;
+  let startedAt = Number.NEGATIVE_INFINITY;
   let isCalled = false;
 
   const drain: Drain<T> = {
@@ -36,18 +42,23 @@ export function gather<T>(lanes: number, run: (drain: Drain<T>) => Promise<void>
     },
   };
 
-  /** In the next turn of the loop, so that all that came in this one goes together. */
+  /** In the next turn of the loop at the earliest, so that all that came in this one goes together. */
   function call(): void {
     if (isCalled || running >= lanes || waiting.length === 0) return;
     isCalled = true;
-    setImmediate(() => {
-      isCalled = false;
-      if (running >= lanes || waiting.length === 0) return;
-      running += 1;
-      void run(drain).finally(() => {
-        running -= 1;
-        call();
-      });
+    const waitMs = startedAt + gapMs - performance.now();
+    if (waitMs > 0) setTimeout(start, waitMs);
+    else setImmediate(start);
+  }
+
+  function start(): void {
+    isCalled = false;
+    if (running >= lanes || waiting.length === 0) return;
+    running += 1;
+    startedAt = performance.now();
+    void run(drain).finally(() => {
+      running -= 1;
+      call();
     });
   }
 

@@ -112,7 +112,11 @@ const mostTries = 5;
 
 /** What a pool left open is brought to its end soon; where that fails, settlement does it. */
 async function end(line: Line, pool: Pool): Promise<void> {
-  if (pool.isFinished) return;
+  if (pool.isFinished) {
+    // Its redemptions may be queued, which settlement tells.
+    if (line.world.promotions) line.house.kickSettlement(line.tenant);
+    return;
+  }
   answerRest(pool, late);
   const { scene } = pool;
   const { campaign } = scene;

@@ -13,6 +13,8 @@ const mostAtOnce = 1_000;
 const mostCampaigns = 1_000;
 /** How often the ledger is asked for answers that another gateway is about to give. */
 const lookEveryMs = 30;
+/** At most so often a statement takes checks in: those who come meanwhile wait for this long at most. */
+const gapMs = 5;
 
 /**
  * Takes checks in: all that came while the last statement ran go in one. A repeat hears the answer that
@@ -26,24 +28,28 @@ export function createIntake(
   const campaigns = new Map<string, TriggeredCampaign>();
   const looking = new Map<string, Promise<TriggeredCampaign>>();
 
-  const arriving = gather<Asked>(2, async (drain) => {
-    const asked = drain.take(mostAtOnce).filter((one) => !one.isAnswered);
-    if (asked.length === 0) return;
-    try {
-      const known = await takeIn(
-        house.pool,
-        asked.map((one) => ({
-          campaign: one.campaign?.row.ref ?? 0,
-          customerId: one.check.userId,
-          leftMs: leftOf(one),
-          windowMs: windowOf(one),
-        })),
-      );
-      for (const [index, one] of asked.entries()) place(one, known[index]);
-    } catch (error) {
-      lose(asked, error);
-    }
-  });
+  const arriving = gather<Asked>(
+    2,
+    async (drain) => {
+      const asked = drain.take(mostAtOnce).filter((one) => !one.isAnswered);
+      if (asked.length === 0) return;
+      try {
+        const known = await takeIn(
+          house.pool,
+          asked.map((one) => ({
+            campaign: one.campaign?.row.ref ?? 0,
+            customerId: one.check.userId,
+            leftMs: leftOf(one),
+            windowMs: windowOf(one),
+          })),
+        );
+        for (const [index, one] of asked.entries()) place(one, known[index]);
+      } catch (error) {
+        lose(asked, error);
+      }
+    },
+    gapMs,
+  );
 
   function place(one: Asked, found: Known | undefined): void {
     if (!found) {

@@ -1,7 +1,7 @@
 import { noCode } from '../domain/words.ts';
 import type { Asked } from './asked.ts';
 import { leftOf } from './asked.ts';
-import { type Gathering, gather } from './gathering.ts';
+import { type Drain, type Gathering, gather } from './gathering.ts';
 import { give } from './giving.ts';
 import type { Deciding, Memory } from './house.ts';
 import { createLine, type Line } from './line.ts';
@@ -10,7 +10,9 @@ import { isLeftOut, isScreened, screenAll, screenedOut } from './screening.ts';
 import { sheds } from './shedding.ts';
 
 /** Pools of one line in flight at once: those who come meanwhile wait for the next, together. */
-const poolsInFlight = 4;
+const poolsInFlight = 8;
+/** Between two pools of a line, milliseconds: a pool costs the ledger about as much as its members do. */
+const gapMs = 10;
 
 interface Place {
   line: Line;
@@ -34,10 +36,11 @@ export function createLines(house: Deciding, memory: Memory) {
     if (known?.line.world === world) return known;
     forgetIdle();
     const line = createLine({ house, memory, tenant, world, campaign, plan, said, promoCodes });
-    const giving = gather<Asked>(poolsInFlight, (drain) =>
-      line.limit || line.stepsMs() > 0 ? give(line, drain) : passAll(line, drain),
-    );
-    const screening = gather<Asked>(poolsInFlight, (drain) => screenAll(line, drain, giving.add));
+    const bring = (drain: Drain<Asked>): Promise<void> =>
+      line.limit || line.stepsMs() > 0 ? give(line, drain) : passAll(line, drain);
+    const giving = gather<Asked>(poolsInFlight, bring, gapMs);
+    const screen = (drain: Drain<Asked>): Promise<void> => screenAll(line, drain, giving.add);
+    const screening = gather<Asked>(poolsInFlight, screen, gapMs);
     const place = { line, screening, giving };
     places.set(name, place);
     return place;

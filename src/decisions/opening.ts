@@ -1,4 +1,5 @@
 import { permitMs } from '../domain/effect.ts';
+import { readAsOpened } from '../ledger/columns.ts';
 import type { Intent } from '../ledger/effects.ts';
 import { openPool } from '../ledger/pools.ts';
 import { allocationOrder } from '../stages/allocate.ts';
@@ -75,6 +76,7 @@ async function openNow(
       drain.putBack(asked);
       return { taken: false, retryInMs: opening.waitMs };
     case 'begun':
+      pool.scene.batch.read = readAsOpened(pool.members);
       return {
         taken: true,
         value: { pool, perform: () => begins.perform({ beginning: opening, permit }) },

@@ -1,7 +1,6 @@
 import { noCode } from '../domain/words.ts';
 import { answerTriggers } from '../ledger/answers.ts';
-import { transaction } from '../ledger/pool.ts';
-import { lockShared, openPool } from '../ledger/pools.ts';
+import { openPool, sharedTransaction } from '../ledger/pools.ts';
 import { type Asked, decisionOf } from './asked.ts';
 import { failureOf } from './endings.ts';
 import type { Drain } from './gathering.ts';
@@ -19,8 +18,8 @@ export async function passAll(line: Line, drain: Drain<Asked>): Promise<void> {
   try {
     const number = await line.memory.nextNumber();
     for (const one of asked) one.isSettling = true;
-    const answers = await transaction(line.house.pool, async (connection) => {
-      await lockShared(connection, line.campaign.row.ref);
+    const { pool } = line.house;
+    const answers = await sharedTransaction(pool, line.campaign.row.ref, async (connection) => {
       const told = await answerTriggers(
         connection,
         asked.map((one) => findingOf(one, true, 'passed')),

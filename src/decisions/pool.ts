@@ -5,8 +5,8 @@ import { permitMs } from '../domain/effect.ts';
 import { answerTriggers, type Finding } from '../ledger/answers.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import { begin, type Settlement, settleWithin } from '../ledger/effects.ts';
-import { transaction } from '../ledger/pool.ts';
-import { finishPool, lockShared } from '../ledger/pools.ts';
+import { finishPool, sharedTransaction } from '../ledger/pools.ts';
+import { markRedemptionsDue } from '../ledger/redemptions.ts';
 import { allocationOrder } from '../stages/allocate.ts';
 import { type Begun, intentOf, type Order } from '../stages/effect.ts';
 import type { Scene } from '../stages/scene.ts';
@@ -56,29 +56,36 @@ export async function settlePool(
   const allowed = findings.filter((one) => one.finding.allowed).map(({ index }) => asked[index]);
   for (const one of allowed) if (one) one.isSettling = true;
   const next = kind === 'validate' ? allocationOf(pool) : undefined;
-  const told = await transaction(scene.pool, async (connection) => {
-    await lockShared(connection, scene.campaign.ref);
-    const answers = await answerAll(findings, (all) => answerTriggers(connection, all));
-    const happenings = withClearance(pool, settlement.happenings, answers, next !== undefined);
-    await settleWithin(connection, scene.batch, {
-      ...settlement,
-      happenings,
-    });
-    pool.members = laid(before, happenings);
-    if (next) {
-      const permit = { until: performance.now() + permitMs };
-      const beginning = await begin(connection, intentOf(scene, next), undefined);
-      pool.next = { order: next, begun: { beginning, permit } };
-    } else if (isClean(pool)) {
-      await finishPool(connection, scene.campaign.ref, scene.batch.number);
-      pool.isFinished = true;
-    }
-    return answers;
-  }).catch((error: unknown) => {
+  const { told, read } = await sharedTransaction(
+    scene.pool,
+    scene.campaign.ref,
+    async (connection) => {
+      const answers = await answerAll(findings, (all) => answerTriggers(connection, all));
+      const happenings = withClearance(pool, settlement.happenings, answers, next !== undefined);
+      const settled = await settleWithin(connection, scene.batch, {
+        ...settlement,
+        happenings,
+      });
+      pool.members = laid(before, happenings);
+      if (next) {
+        const permit = { until: performance.now() + permitMs };
+        const beginning = await begin(connection, intentOf(scene, next), undefined);
+        pool.next = { order: next, begun: { beginning, permit } };
+      } else if (isClean(pool)) {
+        const redeemInMs = isQueued(happenings) ? scene.plan.redeemEveryMs : undefined;
+        await finishPool(connection, scene.campaign.ref, scene.batch.number, redeemInMs);
+        pool.isFinished = true;
+      } else if (isQueued(happenings)) {
+        await markRedemptionsDue(connection, refOf(scene), scene.plan.redeemEveryMs);
+      }
+      return { told: answers, read: settled.read };
+    },
+  ).catch((error: unknown) => {
     pool.next = undefined;
     pool.isFinished = false;
     throw error;
   });
+  scene.batch.read = read;
   for (const { index, allowed: isAllowed, reason } of told) {
     const one = asked[index];
     if (one) one.isSettling = false;
@@ -158,9 +165,12 @@ function withClearance(
 ): Happening[] {
   const byPosition = new Map(happenings.map((one) => [one.position, one]));
   for (const { index, allowed } of told) {
-    for (const { position } of ownOf(pool, index)) {
+    for (const { position, state } of ownOf(pool, index)) {
       const clearance = allowed ? 'told_true' : 'told_false';
-      byPosition.set(position, { ...byPosition.get(position), position, clearance });
+      // What is active at once counts as activated when its customer is told.
+      const isRedeemed = allowed && state === 'allocated' && pool.scene.world.promotions;
+      const redemption = isRedeemed ? ({ redemption: 'queued' } as const) : {};
+      byPosition.set(position, { ...byPosition.get(position), position, clearance, ...redemption });
     }
   }
   for (const [index, one] of pool.asked.entries()) {
@@ -171,6 +181,14 @@ function withClearance(
     }
   }
   return [...byPosition.values()];
+}
+
+function isQueued(happenings: readonly Happening[]): boolean {
+  return happenings.some(({ redemption }) => redemption === 'queued');
+}
+
+function refOf({ campaign, batch }: Scene): { campaign: number; number: number } {
+  return { campaign: campaign.ref, number: batch.number };
 }
 
 /** Nothing is left to be decided, nor held by whoever was not told true. */

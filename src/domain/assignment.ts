@@ -18,6 +18,7 @@ export const states = [
   'lapsed',
   'revoked',
   'cleared',
+  'moved',
 ] as const;
 export type State = (typeof states)[number];
 
@@ -45,6 +46,7 @@ export interface Causes {
     | 'allocated'
     | 'declined'
     | 'lapsed'
+    | 'moved'
     | 'reopened'
     | 'reopened_rewarded'
     | 'used'
@@ -67,6 +69,8 @@ export const transitions: { [F in Fact]: Record<Causes[F], Moves<Facts[F]>> } = 
     allocated: { screened: 'allocated', validated: 'allocated' },
     declined: { screened: 'declined', validated: 'declined' },
     lapsed: { targeted: 'lapsed', screened: 'lapsed', validated: 'lapsed', cleared: 'lapsed' },
+    // Its customer has claimed: the assignment lives on in the pool of the claim.
+    moved: { screened: 'moved' },
     // A new epoch goes on where the old one stopped: a reward once answered is not asked for again.
     reopened: { lapsed: 'targeted' },
     reopened_rewarded: { lapsed: 'validated' },

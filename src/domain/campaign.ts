@@ -11,6 +11,16 @@ export interface ScheduledRules {
   lanes: number;
   pageSize: number;
   limits: Limits;
+  /** Only where rewards are claimed: then the recipe gives nothing. */
+  claims?: ClaimRules;
+}
+
+/** What a claim leads to. */
+export interface ClaimRules {
+  /** The stages of a claim. */
+  recipe: Stage[];
+  /** Whether Optimove is told of each reward that was claimed. */
+  reportStatus: 'always' | 'off';
 }
 
 /** Guards of one campaign. */
@@ -84,4 +94,24 @@ export interface CampaignDetails {
 /** What a run was decided to do when it opened; kept with the campaign and unchanged by later settings. */
 export interface Plan extends ScheduledRules {
   durationDays: number;
+}
+
+/** The plan by which a pool of claims goes its way. */
+export function claimPlan(plan: Plan): Plan {
+  return { ...plan, recipe: plan.claims?.recipe ?? [] };
+}
+
+/** When a claimed reward ends, and until when it can be claimed; undefined without a deadline. */
+export function claimsOpen(
+  plan: Plan,
+  instants: Instants | undefined,
+  leadTimeDays = 0,
+): { from: number; until: number } | undefined {
+  if (!instants) return undefined;
+  const { deadline } = instants;
+  const { executionDelayMs, durationDays } = plan;
+  return {
+    from: deadline + executionDelayMs,
+    until: expiryOf({ deadline, executionDelayMs, leadTimeDays, durationDays }),
+  };
 }

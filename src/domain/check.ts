@@ -31,6 +31,9 @@ export interface Said {
   channelIds?: string[];
   actionId?: string;
   templateId?: string;
+  /** By customer: under which id the reward was claimed, and what was true at that moment. */
+  claims?: Record<string, string>;
+  session?: Record<string, Record<string, unknown>>;
 }
 
 /** The part of a check that its pool shares. A platform is told one brand and one template: the first. */

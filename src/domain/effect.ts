@@ -2,7 +2,7 @@
  * What the ledger's `begin` asks before an outside call that changes something may leave.
  *
  * `approve` is a report that tells a true for the first time, `repeat` a report whose answer was lost,
- * `deny` a report of falses alone.
+ * `deny` a report of falses alone; `confirm` tells, at any time, who of the approved has claimed.
  */
 export const effectKinds = [
   'validate',
@@ -13,6 +13,7 @@ export const effectKinds = [
   'deny',
   'redeem',
   'revoke',
+  'confirm',
 ] as const;
 export type EffectKind = (typeof effectKinds)[number];
 
@@ -68,6 +69,7 @@ export const admission: Record<EffectKind, Record<Standing, AdmissionLimit>> = {
   deny: { open: 'last_report', held: 'ever', halted: 'never', operator: 'ever', deleted: 'never' },
   redeem: { open: 'ever', held: 'ever', halted: 'never', operator: 'never', deleted: 'never' },
   revoke: { open: 'ever', held: 'ever', halted: 'ever', operator: 'ever', deleted: 'ever' },
+  confirm: { open: 'ever', held: 'ever', halted: 'never', operator: 'never', deleted: 'never' },
 };
 
 /** Whether an effect may begin at `now`, for a campaign to which all of `standing` apply. */

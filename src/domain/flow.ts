@@ -13,6 +13,14 @@ export interface FlowChoice {
   hasDataConnection: boolean;
 }
 
+/** What a claim does, where nothing was given before it (guide: Advanced Activation Flow). */
+export function claimRecipe(hasPromotions: boolean): Stage[] {
+  return hasPromotions ? ['validate', 'allocate'] : ['allocate'];
+}
+
+/** Where rewards are claimed, whoever passes the screen is approved, and nothing is given yet. */
+export const claimedRecipe: Stage[] = ['screen', 'report'];
+
 /** The managed flow: the tenant's side runs every step (guide: OptiPromo Process, flow 3). */
 export function managedRecipe(choice: FlowChoice): Stage[] {
   const recipe: Stage[] = ['screen'];

@@ -1,6 +1,6 @@
-import type { Limits, Plan, ScheduledRules } from './campaign.ts';
+import type { ClaimRules, Limits, Plan, ScheduledRules } from './campaign.ts';
 import type { CodesRule } from './clearance.ts';
-import { managedRecipe, type Stage } from './flow.ts';
+import { claimedRecipe, claimRecipe, managedRecipe, type Stage } from './flow.ts';
 
 /** A far side's allowance: `requests` in any window of `perMs`. */
 export interface Allowance {
@@ -126,11 +126,14 @@ export function hasGate({ triggered }: TenantSettings): boolean {
 /** The rules by which a tenant's scheduled campaigns are run. */
 export function scheduledRules(tenant: TenantSettings): ScheduledRules {
   const { codes, clearanceMarginMs, executionDelayMs, redeemEveryMs, lanes } = tenant.scheduled;
+  const isClaimed = tenant.scheduled.activation === 'claimed';
+  const managed = managedRecipe({
+    hasPromotions: tenant.promotions !== undefined,
+    hasDataConnection: tenant.dataConnection !== undefined,
+  });
   return {
-    recipe: managedRecipe({
-      hasPromotions: tenant.promotions !== undefined,
-      hasDataConnection: tenant.dataConnection !== undefined,
-    }),
+    recipe: isClaimed ? claimedRecipe : managed,
+    ...(isClaimed && { claims: claimRules(tenant, tenant.claims?.reportStatus ?? 'always') }),
     codes,
     clearanceMarginMs,
     executionDelayMs,
@@ -139,6 +142,19 @@ export function scheduledRules(tenant: TenantSettings): ScheduledRules {
     pageSize: tenant.optimove.pageSize,
     limits: tenant.limits,
   };
+}
+
+function claimRules(tenant: TenantSettings, reportStatus: ClaimRules['reportStatus']): ClaimRules {
+  return { recipe: claimRecipe(tenant.promotions !== undefined), reportStatus };
+}
+
+/** What an event 11 goes through where nobody asked the gate before it came. */
+export function grantRecipe({ triggered, promotions }: TenantSettings): Stage[] {
+  const recipe: Stage[] = ['screen'];
+  if (triggered?.activation === 'claimed') return recipe;
+  if (promotions) recipe.push('validate');
+  recipe.push('allocate');
+  return recipe;
 }
 
 /**
@@ -155,5 +171,13 @@ export function triggeredPlan(tenant: TenantSettings): Plan {
     if (tenant.promotions) recipe.push('validate');
     recipe.push('allocate');
   }
-  return { ...scheduledRules(tenant), recipe, durationDays: triggeredDurationDays };
+  const { claims: _, ...rules } = scheduledRules(tenant);
+  const isClaimed = tenant.triggered?.activation === 'claimed';
+  return {
+    ...rules,
+    recipe,
+    // Optimove reports on no triggered campaign (API §7).
+    ...(isClaimed && { claims: claimRules(tenant, 'off') }),
+    durationDays: triggeredDurationDays,
+  };
 }

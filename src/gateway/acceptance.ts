@@ -5,16 +5,17 @@ import { hasGate, type TenantSettings } from '../domain/tenant.ts';
 import type { CampaignId } from '../domain/words.ts';
 import type { Delivery, Inbox, Receipt } from '../ledger/inbox.ts';
 import type { Starts } from '../starts.ts';
-import { readEvent } from '../wire/events.ts';
+import { readEvent, type TriggeredEvent } from '../wire/events.ts';
 import type { Log } from '../world.ts';
 import type { AlarmDeps } from './alarm.ts';
 import { announcementOf, type OpenedEvent, unusableAnnouncement } from './announcement.ts';
+import { executedOf, unheeded } from './executed.ts';
 
 /** A store that has not answered by then is away; Optimove waits for our answer. */
 const ledgerBoundMs = 1_500;
 const temporalBoundMs = 2_000;
 
-export type AcceptanceStarts = Pick<Starts, 'startCampaign' | 'startCancellation'>;
+export type AcceptanceStarts = Pick<Starts, 'startCampaign' | 'startCancellation' | 'kickGrants'>;
 
 export interface AcceptanceDeps {
   inbox: Pick<Inbox, 'record' | 'fence' | 'announce'>;
@@ -53,6 +54,7 @@ export async function accept(
     status: 'recorded',
     reason: event.kind === 'unknown' ? 'its EventTypeID is not one we know' : undefined,
   };
+  if (event.kind === 'triggered') return take(deps, tenant, delivery, event);
   // Event 4 also fences a triggered campaign, which has no event 5.
   const isFenced = event.kind === 'deleted' && hasGate(tenant);
   if (tenant.scheduled.conditional !== 'managed' && !isFenced) return keep(deps, delivery);
@@ -112,6 +114,20 @@ async function fence(deps: AcceptanceDeps, id: CampaignId): Promise<boolean> {
     deps.log.error({ ...id, error: messageOf(error) }, 'the ledger took no fence');
     return false;
   }
+}
+
+/** Event 11: kept with what the grants story needs of it; one that gives nothing says why. */
+async function take(
+  deps: AcceptanceDeps,
+  tenant: TenantSettings,
+  delivery: Delivery,
+  event: TriggeredEvent,
+): Promise<Acceptance> {
+  const reason = unheeded(tenant, event);
+  if (reason !== undefined) return keep(deps, { ...delivery, reason });
+  const accepted = await keep(deps, { ...delivery, status: 'queued', reading: executedOf(event) });
+  if (accepted === 'ledger') deps.starts.kickGrants(tenant.tenant);
+  return accepted;
 }
 
 /** What needs no start; only the ledger may keep it, because it may carry a customer's id. */

@@ -7,12 +7,20 @@ import {
   validatorCompiler,
 } from 'fastify-type-provider-zod';
 import { type ApiDeps, api } from './api/api.ts';
+import { type ClaimsDeps, claims } from './claims.ts';
 import { type GateDeps, gate } from './gate.ts';
 import { type HealthDeps, health } from './health.ts';
 import { type HooksDeps, hooks } from './hooks.ts';
 import { createErrorHandler, sendProblem } from './problems.ts';
 
-export interface AppDeps extends HooksDeps, GateDeps, HealthDeps, ApiDeps {}
+export interface AppDeps
+  extends HooksDeps,
+    Omit<GateDeps, 'decisions'>,
+    ClaimsDeps,
+    HealthDeps,
+    ApiDeps {
+  decisions: GateDeps['decisions'] & ClaimsDeps['decisions'];
+}
 
 /** All doors of the gateway, not yet listening. */
 export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
@@ -38,7 +46,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
       info: {
         title: 'promoflow',
         description:
-          'The webhook door, the gate, the operator API and the health of one promoflow.',
+          'The webhook door, the gate, the claims, the operator API and the health of one promoflow.',
         version: '0.1.0',
       },
       components: { securitySchemes: { operator: { type: 'http', scheme: 'bearer' } } },
@@ -49,6 +57,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(health, deps);
   await app.register(hooks, deps);
   await app.register(gate, deps);
+  await app.register(claims, deps);
   await app.register(api, { ...deps, prefix: '/api/tenants' });
   return app;
 }

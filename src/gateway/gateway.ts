@@ -5,20 +5,25 @@ import type { Log } from '../world.ts';
 import { type AlarmDeps, startWatch } from './alarm.ts';
 import type { ApiDeps } from './api/api.ts';
 import { createApp } from './app.ts';
+import type { ClaimsDeps } from './claims.ts';
 import type { GateDeps } from './gate.ts';
 import type { HealthDeps } from './health.ts';
 import { startRelay } from './relay.ts';
 
 export interface GatewayDeps extends HealthDeps, AlarmDeps {
   inbox: Inbox;
-  starts: Pick<Starts, 'startCampaign' | 'signalCampaign' | 'startCancellation' | 'kickSettlement'>;
+  starts: Pick<
+    Starts,
+    'startCampaign' | 'signalCampaign' | 'startCancellation' | 'kickSettlement' | 'kickGrants'
+  >;
   tenants: ReadonlyMap<string, TenantSettings>;
   operatorKeys: ApiDeps['operatorKeys'];
   operations: ApiDeps['operations'];
-  decisions: GateDeps['decisions'];
+  decisions: GateDeps['decisions'] & ClaimsDeps['decisions'];
   metrics: HealthDeps['metrics'] & {
     countHook(tenant: string, status: number): void;
     countCheck: GateDeps['countCheck'];
+    countClaim: ClaimsDeps['countClaim'];
   };
   log: Log;
 }
@@ -46,6 +51,7 @@ export async function startGateway(
       wakeWatch: watch.wake,
       countHook: deps.metrics.countHook,
       countCheck: deps.metrics.countCheck,
+      countClaim: deps.metrics.countClaim,
     });
     const url = await app.listen(listen);
     deps.log.info({ url }, 'the gateway listens');

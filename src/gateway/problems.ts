@@ -18,19 +18,31 @@ const titles: Record<number, string> = {
   405: 'This address does not take this method',
   408: 'The request took too long',
   409: 'Not as things stand',
+  410: 'No longer to be had',
   413: 'The body is too large',
   414: 'The address is too long',
   431: 'The headers are too large',
   503: 'Busy; please come again',
 };
 
-/** Answers with a problem. `detail` is one clear sentence that quotes no secret. */
-export function sendProblem(reply: FastifyReply, status: number, detail: string): FastifyReply {
+/** Answers with a problem. `detail` is one clear sentence that quotes no secret; `more` are a door's own words. */
+export function sendProblem(
+  reply: FastifyReply,
+  status: number,
+  detail: string,
+  more: Record<string, string> = {},
+): FastifyReply {
   return reply
     .code(status)
     .type('application/problem+json')
     .serializer(JSON.stringify)
-    .send({ type: 'about:blank', title: titles[status] ?? 'The request failed', status, detail });
+    .send({
+      type: 'about:blank',
+      title: titles[status] ?? 'The request failed',
+      status,
+      detail,
+      ...more,
+    });
 }
 
 /** Whatever was thrown on the way to an answer. The path is not logged: it may hold a token. */

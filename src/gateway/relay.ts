@@ -7,8 +7,21 @@ import { announcementOf, type OpenedEvent } from './announcement.ts';
 import { createBell } from './bell.ts';
 
 export interface RelayDeps {
-  inbox: Pick<Inbox, 'lease' | 'close' | 'postpone' | 'announce' | 'fence' | 'tenantsWithDebts'>;
-  starts: Pick<Starts, 'startCampaign' | 'signalCampaign' | 'startCancellation' | 'kickSettlement'>;
+  inbox: Pick<
+    Inbox,
+    | 'lease'
+    | 'close'
+    | 'postpone'
+    | 'announce'
+    | 'fence'
+    | 'tenantsWithDebts'
+    | 'tenantsWithEndings'
+    | 'tenantsWithGrants'
+  >;
+  starts: Pick<
+    Starts,
+    'startCampaign' | 'signalCampaign' | 'startCancellation' | 'kickSettlement' | 'kickGrants'
+  >;
   tenants: ReadonlyMap<string, TenantSettings>;
   log: Log;
 }
@@ -133,8 +146,13 @@ async function open(
 
 async function kickDebtors({ inbox, starts, tenants, log }: RelayDeps): Promise<void> {
   try {
-    const debtors = await inbox.tenantsWithDebts();
+    const debtors = new Set([
+      ...(await inbox.tenantsWithDebts()),
+      ...(await inbox.tenantsWithEndings()),
+    ]);
     for (const tenant of debtors) if (tenants.has(tenant)) starts.kickSettlement(tenant);
+    const owing = await inbox.tenantsWithGrants();
+    for (const tenant of owing) if (tenants.has(tenant)) starts.kickGrants(tenant);
   } catch (error) {
     log.warn({ error: messageOf(error) }, 'debts cannot be read');
   }

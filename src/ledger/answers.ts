@@ -151,22 +151,26 @@ export async function answerTriggers(
 }
 
 // The clock is read when the row is locked: an answer that waited for it is judged by the end of the wait.
+// Rows are locked in the order of their key, each found by all of it: joined in any other way, each
+// trigger would be compared with all of its campaign.
 const answerStatement = `
-with found as (
+with found as materialized (
   select w.*, md5(w.customer)::uuid as hash
   from unnest($1::int[], $2::text[], $3::smallint[], $4::boolean[], $5::text[], $6::boolean[])
     with ordinality as w(campaign, customer, instance, allowed, reason, told, place)
-), locked as materialized (
-  select f.place, f.campaign, f.hash, f.instance, f.allowed, f.reason, f.told, a.answer,
-    a.reason as earlier,
-    case when not f.allowed then null when c.fence is not null then 'fenced'
-      when exists (select from suppression s where s.tenant = c.tenant and s.customer = f.customer)
-        then 'suppressed' end as standstill
+  order by w.campaign, md5(w.customer)::uuid, w.instance
+), held as materialized (
+  select f.*, a.answer, a.reason as earlier
   from found f
-  join answer a on a.campaign = f.campaign and a.customer = f.hash and a.instance = f.instance
-  join campaign c on c.ref = f.campaign
-  order by a.campaign, a.customer, a.instance
-  for no key update of a
+  cross join lateral (
+    select x.answer, x.reason from answer x
+    where x.campaign = f.campaign and x.customer = f.hash and x.instance = f.instance
+    for no key update) a
+), locked as materialized (
+  select h.*, case when not h.allowed then null when c.fence is not null then 'fenced'
+      when (select true from suppression s where s.tenant = c.tenant and s.customer = h.customer)
+        then 'suppressed' end as standstill
+  from held h join campaign c on c.ref = h.campaign
 ), answered as (
   update answer a set (answer, reason, answered_at) = (
     select v.answer, case when l.allowed and not v.answer then coalesce(l.standstill, 'late')

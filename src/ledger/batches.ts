@@ -122,13 +122,37 @@ export async function lapseCampaign(
   campaign: number,
   reason: string,
 ): Promise<number> {
+  const claimable = await pool.query<{ yes: boolean }>(
+    "select plan ? 'claims' and fence is null as yes from campaign where ref = $1",
+    [campaign],
+  );
+  // Who was approved may claim until the rewards end.
+  const isClaimable = onlyRow(claimable).yes;
   return rewriteAll(pool, campaign, (members) =>
     members.flatMap((member): Happening[] => {
       // A customer without a code who passed the screen, and was not approved in time.
       const unheard = member.state === 'cleared' && member.clearance === 'none';
       if (isFinal(member.state) && !unheard) return [];
+      if (isClaimable && isTold(member)) return [];
       return [{ position: member.position, state: 'lapsed', reason }];
     }),
+  );
+}
+
+function isTold({ clearance }: Member): boolean {
+  return clearance === 'approved' || clearance === 'unknown';
+}
+
+/** What nobody has claimed by the end of a batch's rewards; of claims under way nothing begins any more. */
+export async function lapseUnclaimed(
+  pool: pg.Pool,
+  campaign: number,
+  number: number,
+): Promise<number> {
+  return rewrite(pool, { campaign, number }, (members) =>
+    members.flatMap(({ position, state }): Happening[] =>
+      isFinal(state) ? [] : [{ position, state: 'lapsed', reason: 'unclaimed' }],
+    ),
   );
 }
 
@@ -179,6 +203,7 @@ async function rewriteAll(
 /**
  * Numbers of the batches in which a revocation finds something: what is allocated, or may be because
  * an allocation was never answered. For `deadline`, `late` and `expired` the members decide within the batch.
+ * What the pools of a triggered campaign gave expires pool by pool.
  */
 export async function heldBatches(
   pool: pg.Pool,
@@ -186,9 +211,11 @@ export async function heldBatches(
   reason: RevocationReason,
 ): Promise<number[]> {
   const found = await pool.query<{ number: number }>(
-    `select number from batch b where campaign = $1 and (
-       exists (select from fact f where f.campaign = b.campaign and f.batch = b.number
-         and f.state = $2 and ($3 or f.clearance <> all ($4)))
+    `select number from batch b where campaign = $1
+       and (not $5 or b.expires_at is null or not b.ended and b.expires_at <= clock_timestamp()
+         or exists (select from campaign c where c.ref = $1 and c.kind = 'scheduled'))
+       and (exists (select from fact f where f.campaign = b.campaign and f.batch = b.number
+         and (f.state = $2 and ($3 or f.clearance <> all ($4)) or $5 and f.state = any ($6)))
        or exists (select from effect e where e.campaign = b.campaign and e.batch = b.number
          and e.kind in ('allocate', 'revoke') and e.outcome is null))
      order by number`,
@@ -197,6 +224,9 @@ export async function heldBatches(
       states.indexOf('allocated'),
       reason !== 'deadline' && reason !== 'late',
       [clearances.indexOf('approved'), clearances.indexOf('unknown')],
+      // Only claims leave anything undecided for so long.
+      reason === 'expired',
+      openStates,
     ],
   );
   return found.rows.map((row) => row.number);

@@ -105,7 +105,7 @@ export interface Read {
 export interface Written {
   campaign: number;
   number: number;
-  read?: Read;
+  read?: Read | undefined;
 }
 
 const values: { [F in Fact]: readonly Facts[F][] } = {
@@ -180,6 +180,24 @@ function rowOf(campaign: number, number: number, people: People): BatchRow {
     members: membersOf(people),
     said: people.said ?? undefined,
     expiresAt: people.expires_at ?? undefined,
+  };
+}
+
+/** A pool's batch as it has just been opened, with nobody told anything yet: it need not be read. */
+export function readAsOpened(members: readonly Pick<Member, 'state'>[]): Read {
+  const size = members.length;
+  const untold = Buffer.alloc(size, clearances.indexOf('none'));
+  const unredeemed = Buffer.alloc(size, redemptions.indexOf('none'));
+  const facts = {
+    ...{ state: Buffer.from(members.map(({ state }) => states.indexOf(state))) },
+    ...{ clearance: untold, redemption: unredeemed },
+    ...{ reason: Buffer.alloc(2 * size), reasons: [] },
+  };
+  const gifts = { size, reward: null, rewards: [], unique_codes: null };
+  return {
+    version: 0,
+    change: 0,
+    columns: { pass: 0, token: 0, folded: '0', ...facts, ...gifts },
   };
 }
 

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { clearances } from '../domain/assignment.ts';
+import { clearances, states } from '../domain/assignment.ts';
 import type { Summary } from './campaigns.ts';
 import { onlyRow } from './tenants.ts';
 
@@ -20,8 +20,8 @@ export async function countCampaign(
      from (
        select state, clearance, redemption, count(*)::int as members,
          (count(*) filter (where leads))::int as customers
-       from fact where campaign = $1 group by 1, 2, 3) counted`,
-    [ref],
+       from fact where campaign = $1 and state <> $2 group by 1, 2, 3) counted`,
+    [ref, moved],
   );
   const states: Record<string, number> = {};
   const redemptions: Record<string, number> = {};
@@ -43,13 +43,17 @@ export async function countCampaign(
   };
 }
 
+/** The place of an assignment that has moved is counted where it lives now. */
+const moved = states.indexOf('moved');
+
 const told = [clearances.indexOf('approved'), clearances.indexOf('unknown')];
 
 /** Customers of whom Optimove was told true and, as far as we know, nothing else since. */
 export async function countTold(pool: pg.Pool, ref: number): Promise<number> {
   const counted = await pool.query<{ customers: number }>(
-    'select count(*)::int as customers from fact where campaign = $1 and leads and clearance = any ($2)',
-    [ref, told],
+    `select count(*)::int as customers from fact
+     where campaign = $1 and leads and clearance = any ($2) and state <> $3`,
+    [ref, told, moved],
   );
   return onlyRow(counted).customers;
 }

@@ -5,6 +5,7 @@ import {
   draft,
   type Happening,
   isRead,
+  type Read,
   saveUnlessWritten,
   separator,
   type Written,
@@ -112,21 +113,36 @@ export async function settle(
   batch: Written,
   settlement: Settlement,
 ): Promise<number> {
-  return (
-    (await settleAsRead(pool, batch, settlement)) ??
-    transaction(pool, (connection) => settleLocked(connection, batch, settlement))
-  );
+  const settled = await settleAsRead(pool, batch, settlement);
+  if (settled) {
+    batch.read = settled.read;
+    return settled.changed;
+  }
+  return transaction(pool, (connection) => settleLocked(connection, batch, settlement));
 }
 
-/** The same inside the caller's transaction: what follows on it is committed with it. */
+/** What a settlement wrote. */
+export interface Settled {
+  /** How many members changed. */
+  changed: number;
+  /** What stands in the ledger once it is committed, where that is known. */
+  read: Read | undefined;
+}
+
+/**
+ * The same inside the caller's transaction: what follows on it is committed with it. The batch stays as it
+ * was read, for nothing has been written yet: the caller gives it `read` after the commit.
+ */
 export async function settleWithin(
   connection: Connection,
   batch: Written,
   settlement: Settlement,
-): Promise<number> {
+): Promise<Settled> {
   return (
-    (await settleAsRead(connection, batch, settlement)) ??
-    settleLocked(connection, batch, settlement)
+    (await settleAsRead(connection, batch, settlement)) ?? {
+      changed: await settleLocked(connection, batch, settlement),
+      read: undefined,
+    }
   );
 }
 
@@ -135,22 +151,20 @@ async function settleAsRead(
   connection: pg.Pool | Connection,
   batch: Written,
   settlement: Settlement,
-): Promise<number | undefined> {
+): Promise<Settled | undefined> {
   const { happenings } = settlement;
   if (happenings.length === 0) {
     await connection.query({ name: 'close_effect', text: close, values: closing(settlement) });
-    return 0;
+    return { changed: 0, read: batch.read };
   }
   if (!isRead(batch)) return undefined;
-  const drafted = draft(batch, happenings);
+  const { changed, values, read } = draft(batch, happenings);
   const saved = await connection.query<{ saved: boolean }>({
     name: 'settle_effect',
     text: settleUnlessWritten,
-    values: [...drafted.values, ...closing(settlement)],
+    values: [...values, ...closing(settlement)],
   });
-  if (!onlyRow(saved).saved) return undefined;
-  batch.read = drafted.read;
-  return drafted.changed;
+  return onlyRow(saved).saved ? { changed, read } : undefined;
 }
 
 async function settleLocked(

@@ -79,10 +79,11 @@ select
         where o.tenant = t.ref and u.outcome is null and u.alive_until < clock_timestamp()
         group by u.kind) k) e
     cross join lateral (
-      select count(*) filter (where status = 'due') as due,
+      select count(*) filter (where status in ('due', 'queued')) as due,
         count(*) filter (where status = 'quarantined') as quarantined,
-        extract(epoch from clock_timestamp() - min(received_at) filter (where status = 'due')) as lag
-      from inbox where tenant = t.ref and status in ('due', 'quarantined')) i
+        extract(epoch from clock_timestamp() - min(received_at)
+          filter (where status in ('due', 'queued'))) as lag
+      from inbox where tenant = t.ref and status in ('due', 'queued', 'quarantined')) i
     where t.name = any ($1)), '[]') as tenants,
   coalesce((select jsonb_agg(jsonb_build_object('bucket', b.bucket,
       'taken', (select count(*) from slot s where s.bucket = b.bucket and s.free_at >= limiter_now()),

@@ -1,13 +1,19 @@
 import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { Announcement } from '../domain/campaign.ts';
+import type { Executed } from '../domain/executed.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { tenantsWithDebts } from './debts.ts';
+import { tenantsWithEndings } from './endings.ts';
+import { tenantsWithGrants } from './grants.ts';
 import { type AnnouncementEffect, announce, fenceCampaign } from './standing.ts';
 import { onlyRow, tenantRef } from './tenants.ts';
 
-/** `due`: something is to be started for it. `quarantined`: stored, and of no use to us. */
-export type InboxStatus = 'recorded' | 'due' | 'started' | 'quarantined';
+/**
+ * `due`: something is to be started for it. `queued`: it waits for the grants story. `quarantined`: stored,
+ * and of no use to us.
+ */
+export type InboxStatus = 'recorded' | 'due' | 'queued' | 'started' | 'quarantined';
 
 /** A webhook as it came, with what could be read of it at the door. */
 export interface Delivery {
@@ -18,6 +24,8 @@ export interface Delivery {
   campaignId: string | undefined;
   status: Exclude<InboxStatus, 'started'>;
   reason: string | undefined;
+  /** What the grants story needs of it. */
+  reading?: Executed;
 }
 
 /** What became of a delivery: how often it came by now, and how its row stands. */
@@ -53,6 +61,8 @@ export function createInbox(pool: pg.Pool) {
       announce(pool, id, announcement),
     fence: (id: CampaignId): Promise<boolean> => fenceCampaign(pool, id, 'deleted'),
     tenantsWithDebts: () => tenantsWithDebts(pool),
+    tenantsWithEndings: () => tenantsWithEndings(pool),
+    tenantsWithGrants: () => tenantsWithGrants(pool),
   };
 }
 
@@ -69,8 +79,8 @@ async function record(pool: pg.Pool, delivery: Delivery): Promise<Receipt> {
 
 async function insert(pool: pg.Pool, delivery: Delivery, body: string): Promise<Receipt> {
   const stored = await pool.query<Receipt>(
-    `insert into inbox as i (tenant, digest, type, campaign, body, status, reason)
-     values ($1, $2, $3, $4, $5, $6, $7)
+    `insert into inbox as i (tenant, digest, type, campaign, body, status, reason, reading)
+     values ($1, $2, $3, $4, $5, $6, $7, $8)
      on conflict (tenant, digest) do update set times = i.times + 1
      returning times, status`,
     [
@@ -81,6 +91,7 @@ async function insert(pool: pg.Pool, delivery: Delivery, body: string): Promise<
       body,
       delivery.status,
       delivery.reason ?? null,
+      delivery.reading ? JSON.stringify(delivery.reading) : null,
     ],
   );
   return onlyRow(stored);

@@ -35,6 +35,10 @@ const effectsOf = (kinds: string): string =>
 
 const placed = `'campaign ' || c.id || ', batch ' || m.batch || ', position ' || m.position`;
 
+/** Where rewards are claimed, approved is who passed the screen, whatever came of the claim. */
+const isClaimed = `coalesce(c.plan ? 'claims', false)`;
+const passed = `('screened', 'validated', 'refused', 'declined', 'lapsed', 'moved')`;
+
 /** The states in which a member holds, or held until it was taken back. */
 const gave = `('allocated', 'used', 'expired', 'revoked', 'cleared')`;
 
@@ -66,11 +70,12 @@ export const invariants: readonly Rule[] = [
       `select ${placed} || ': approved, but ' || m.state
        from member m join campaign c on c.ref = m.campaign
        where m.campaign = any ($1) and m.clearance = 'approved' and m.state not in ${gave}
+         and not (${isClaimed} and m.state in ${passed})
          and coalesce(c.plan ->> 'codes', 'all') = 'all'`,
       `select 'campaign ' || c.id || ', batch ' || m.batch || ', position ' || min(m.position)
          || ': approved, and holds none of its codes'
        from member m join campaign c on c.ref = m.campaign
-       where m.campaign = any ($1) and c.plan ->> 'codes' = 'any'
+       where m.campaign = any ($1) and c.plan ->> 'codes' = 'any' and not ${isClaimed}
        group by c.id, m.campaign, m.batch, m.customer
        having bool_or(m.clearance = 'approved') and not bool_or(m.state in ${gave})`,
       `select ${at('e')} || p::text || ': approved before it was allocated'
@@ -81,7 +86,7 @@ export const invariants: readonly Rule[] = [
          select range_agg(r) from effect a cross join lateral unnest(a.members) r
          where a.campaign = e.campaign and a.batch = e.batch and a.kind = 'allocate'
            and a.outcome = 'done' and a.answered <= e.begun), '{}')) p
-       where e.campaign = any ($1) and e.kind = 'approve'
+       where e.campaign = any ($1) and e.kind = 'approve' and not ${isClaimed}
          and exists (select from generate_series(lower(p), upper(p) - 1) i
            where c.codes[place_at(b.code, i)] <> '')`,
     ],
@@ -136,18 +141,21 @@ export const invariants: readonly Rule[] = [
            then m.reason is null
          when m.state = 'allocated' then c.fence is null and m.clearance not in ('approved', 'unknown')
          when m.state = 'cleared' then c.fence is null and m.clearance = 'none'
-         else m.state not in ('used', 'expired') end`,
+         when ${isClaimed} and m.state in ('screened', 'validated')
+           then c.fence is null and m.clearance not in ('approved', 'unknown')
+         else m.state not in ('used', 'expired', 'moved') end`,
       `select 'campaign ' || c.id || ': ' || keys.count || ' keys for ' || members.count || ' members'
        from campaign c
        cross join lateral (select count(*) from assignment a where a.campaign = c.ref) keys
-       cross join lateral (select coalesce(sum(octet_length(b.state)), 0) as count
+       cross join lateral (select coalesce(sum(octet_length(b.state)), 0) - (select count(*)
+           from change h where h.campaign = c.ref and h.cause = 'moved') as count
          from batch b where b.campaign = c.ref) members
        where c.ref = any ($1) and c.phase = 'closed' and keys.count <> members.count`,
     ],
   },
   {
     number: 6,
-    rule: 'nothing is reported after the deadline',
+    rule: 'nothing is reported after the deadline, but that an approved customer has claimed',
     unit: 'reports',
     checked: effectsOf(`'approve', 'deny'`),
     violations: [

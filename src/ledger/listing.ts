@@ -68,7 +68,7 @@ export interface TenantStanding extends Debts {
 export async function tenantStanding(pool: pg.Pool, tenant: string): Promise<TenantStanding> {
   const found = await pool.query<Omit<TenantStanding, keyof Debts>>(
     `select t.held ->> 'reason' as held, t.halted,
-       (select count(*)::int from inbox i where i.tenant = t.ref and i.status = 'due') as "webhooksDue",
+       (select count(*)::int from inbox i where i.tenant = t.ref and i.status in ('due', 'queued')) as "webhooksDue",
        (select count(*)::int from inbox i where i.tenant = t.ref and i.status = 'quarantined')
          as "webhooksQuarantined",
        coalesce((select jsonb_agg(jsonb_build_object('type', l.type, 'at', l.at) order by l.type) from (

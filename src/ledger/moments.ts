@@ -30,6 +30,7 @@ export interface EffectLine {
 
 export interface ChangeLine {
   seq: string;
+  batch: number;
   fact: Fact;
   value: number;
   cause: string;
@@ -53,7 +54,8 @@ export function momentsOf(
 ): Moment[] {
   const calls = effects.map((effect) => momentOf(effect, standing));
   const alone = changes.map((change): Moment => {
-    return { at: change.at, what: change.cause, ...reasoned(change.reason) };
+    const what = change.cause === 'moved' ? 'claimed' : change.cause;
+    return { at: change.at, what, ...reasoned(change.reason) };
   });
   const dated = [...calls, ...alone].sort((a, b) => (a.at ?? 0) - (b.at ?? 0));
   return [
@@ -102,6 +104,8 @@ function became(effect: EffectLine, standing: Standing): Omit<Moment, 'at'> {
     case 'repeat':
     case 'deny':
       return { what: 'told', ...status(effect) };
+    case 'confirm':
+      return { what: 'confirmed' };
     case 'redeem':
       return { what: 'redeemed' };
     case 'revoke':

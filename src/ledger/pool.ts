@@ -17,10 +17,14 @@ export function createPool(url: string, size = 20): pg.Pool {
 export type Connection = pg.ClientBase;
 export type Pool = pg.Pool;
 
-/** Runs `work` in one transaction; whatever it throws rolls back. */
+/**
+ * Runs `work` in one transaction; whatever it throws rolls back. It begins by the statements `first`, which
+ * are one message to the server.
+ */
 export async function transaction<T>(
   pool: pg.Pool,
   work: (connection: Connection) => Promise<T>,
+  first = 'begin',
 ): Promise<T> {
   const connection = await pool.connect();
   let broken: Error | undefined;
@@ -30,7 +34,7 @@ export async function transaction<T>(
   };
   connection.on('error', onError);
   try {
-    await connection.query('begin');
+    await connection.query(first);
     const result = await work(connection);
     await connection.query('commit');
     return result;

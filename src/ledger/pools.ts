@@ -3,7 +3,7 @@ import { clearances, type State, states } from '../domain/assignment.ts';
 import type { Said } from '../domain/check.ts';
 import type { SlotRequest } from '../world.ts';
 import type { Beginning, Intent } from './effects.ts';
-import { type Connection, lockClass } from './pool.ts';
+import { type Connection, lockClass, transaction } from './pool.ts';
 import { multirange } from './positions.ts';
 import { onlyRow } from './tenants.ts';
 
@@ -38,7 +38,7 @@ export interface NewPool {
   customers: readonly { customerId: string; instance: number }[];
   /** The places of its codes. */
   codes: readonly number[];
-  state: Extract<State, 'screened' | 'cleared'>;
+  state: Extract<State, 'targeted' | 'screened' | 'cleared'>;
   clearance: 'none' | 'approved';
   actionId: string | undefined;
   said: Said;
@@ -104,7 +104,8 @@ function storableAction(actionId: string | undefined): number {
   return Number.isInteger(action) && Math.abs(action) < 2 ** 31 ? action : 0;
 }
 
-function intentValues(intent: Intent | undefined): unknown[] {
+/** The parameters of a statement that begins an effect. */
+export function intentValues(intent: Intent | undefined): unknown[] {
   return [
     intent?.kind ?? null,
     intent?.epoch ?? null,
@@ -116,7 +117,8 @@ function intentValues(intent: Intent | undefined): unknown[] {
   ];
 }
 
-function slotValues(slot: SlotRequest | undefined): unknown[] {
+/** The parameters of a statement that asks the limiter. */
+export function slotValues(slot: SlotRequest | undefined): unknown[] {
   return [
     slot?.bucket ?? null,
     slot?.requests ?? null,
@@ -129,16 +131,24 @@ function slotValues(slot: SlotRequest | undefined): unknown[] {
   ];
 }
 
-/** The pool has come to its end: every answer is written, and who was told false holds nothing. */
+/**
+ * The pool has come to its end: every answer is written, and who was told false holds nothing. Where
+ * redemptions of it are queued, settlement finds them `redeemInMs` from now.
+ */
 export async function finishPool(
   connection: pg.Pool | Connection,
   campaign: number,
   number: number,
+  redeemInMs?: number,
 ): Promise<void> {
   await connection.query({
     name: 'finish_pool',
-    text: 'update batch set finished = true where campaign = $1 and number = $2',
-    values: [campaign, number],
+    text: `update batch set finished = true, met = null,
+       redemptions_queued_at = coalesce(redemptions_queued_at,
+         case when $3::float8 is not null then clock_timestamp() end),
+       redemptions_due_at = coalesce(redemptions_due_at, clock_timestamp() + $3 * interval '1 ms')
+     where campaign = $1 and number = $2`,
+    values: [campaign, number, redeemInMs ?? null],
   });
 }
 
@@ -148,6 +158,21 @@ export async function reopenPool(pool: pg.Pool, campaign: number, number: number
     campaign,
     number,
   ]);
+}
+
+/**
+ * One transaction that holds the locks of whoever begins an effect from its first message on, before any
+ * other lock: each message to the server costs a check its time.
+ */
+export function sharedTransaction<T>(
+  pool: pg.Pool,
+  campaign: number,
+  work: (connection: Connection) => Promise<T>,
+): Promise<T> {
+  const { tenant, campaign: one } = lockClass;
+  const locks = `select pg_advisory_xact_lock_shared(${tenant}, tenant),
+    pg_advisory_xact_lock_shared(${one}, ref) from campaign where ref = ${Math.trunc(campaign)}`;
+  return transaction(pool, work, `begin; ${locks}`);
 }
 
 /** Takes the locks of whoever begins an effect, before any other of the transaction. */

@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import { redemptions, states } from '../domain/assignment.ts';
+import type { Connection } from './pool.ts';
 import { onlyRow } from './tenants.ts';
 
 /**
@@ -10,7 +11,7 @@ const giveWayMs = 120_000;
 
 /** Redemptions of this batch are queued: settlement will find it, not before `everyMs` from now. */
 export async function markRedemptionsDue(
-  pool: pg.Pool,
+  pool: pg.Pool | Connection,
   batch: { campaign: number; number: number },
   everyMs: number,
 ): Promise<void> {
@@ -53,11 +54,28 @@ export async function clearRedemptionsDue(
   );
 }
 
+/** When the redemptions of these batches of a campaign were queued, by number; epoch milliseconds. */
+export async function redemptionsQueuedAtAll(
+  pool: pg.Pool,
+  campaign: number,
+  numbers: readonly number[],
+): Promise<ReadonlyMap<number, number>> {
+  const found = await pool.query<{ number: number; at: number }>(
+    `select number, round(extract(epoch from coalesce(redemptions_queued_at, clock_timestamp()))
+       * 1000)::float8 as at
+     from batch where campaign = $1 and number = any ($2)`,
+    [campaign, numbers],
+  );
+  return new Map(found.rows.map(({ number, at }) => [number, at]));
+}
+
 /** A batch of a tenant's campaigns that may be redeemed after `waitMs`; 0: now. */
 export interface DueBatch {
   campaign: number;
   number: number;
   waitMs: number;
+  /** Assignments of a pool, several of which share a call; null: the batch is large enough by itself. */
+  pooled: number | null;
 }
 
 /** The batches whose redemptions are queued, the soonest first; none of a campaign that is fenced. */
@@ -70,7 +88,8 @@ export async function queuedBatches(pool: pg.Pool, tenant: string): Promise<DueB
      select b.campaign, b.number, ceil(greatest(0, extract(epoch from
        case when busy.yes then greatest(b.redemptions_due_at,
          b.redemptions_queued_at + $2 * interval '1 ms') else b.redemptions_due_at end
-       - clock_timestamp())) * 1000)::int as "waitMs"
+       - clock_timestamp())) * 1000)::int as "waitMs",
+       case when c.kind = 'triggered' then b.size end as pooled
      from batch b
      join campaign c on c.ref = b.campaign join tenant t on t.ref = c.tenant
      cross join busy

@@ -35,6 +35,9 @@ export interface Place {
   closedAt: number | null;
   batch: number;
   position: number;
+  /** Where it lived before its customer claimed. */
+  fromBatch: number | null;
+  fromPosition: number | null;
   instance: number;
   customerId: string;
   promoCode: string;
@@ -52,7 +55,8 @@ const places = `
   select c.ref, c.id as "campaignId",
     round(extract(epoch from c.collected_at) * 1000)::float8 as "collectedAt",
     round(extract(epoch from c.closed_at) * 1000)::float8 as "closedAt",
-    a.batch, a.position, a.instance, line_at(b.customers, a.position) as "customerId",
+    a.batch, a.position, a.from_batch as "fromBatch", a.from_position as "fromPosition", a.instance,
+    line_at(b.customers, a.position) as "customerId",
     c.codes[place_at(b.code, a.position)] as "promoCode", fact_at(b.state, a.position) as state,
     fact_at(b.clearance, a.position) as clearance, fact_at(b.redemption, a.position) as redemption,
     b.reasons[place_at(b.reason, a.position)] as reason,
@@ -94,7 +98,8 @@ async function lay(pool: pg.Pool, place: Place): Promise<Timeline> {
   };
   let { reason } = place;
   for (const change of changes) {
-    if (BigInt(change.seq) <= BigInt(place.folded)) continue;
+    // That it moved is part of the story, and no state of where it lives now.
+    if (change.batch !== place.batch || BigInt(change.seq) <= BigInt(place.folded)) continue;
     values[change.fact] = change.value;
     reason = change.reason ?? reason;
   }
@@ -117,17 +122,19 @@ async function effectsOf(pool: pg.Pool, place: Place): Promise<EffectLine[]> {
        (kept ->> 'approved')::int4multirange @> $3::int as approved,
        round(extract(epoch from begun) * 1000)::float8 as "begunAt",
        round(extract(epoch from answered) * 1000)::float8 as "answeredAt"
-     from effect where campaign = $1 and batch = $2 and members @> $3::int order by begun, id`,
-    [place.ref, place.batch, place.position],
+     from effect where campaign = $1 and (batch = $2 and members @> $3::int
+       or batch = $4 and members @> $5::int) order by begun, id`,
+    [place.ref, place.batch, place.position, place.fromBatch, place.fromPosition],
   );
   return found.rows;
 }
 
 async function changesOf(pool: pg.Pool, place: Place): Promise<ChangeLine[]> {
   const found = await pool.query<ChangeLine>(
-    `select seq, fact, value, cause, reason, round(extract(epoch from at) * 1000)::float8 as at
-     from change where campaign = $1 and batch = $2 and position = $3 order by seq`,
-    [place.ref, place.batch, place.position],
+    `select seq, batch, fact, value, cause, reason, round(extract(epoch from at) * 1000)::float8 as at
+     from change where campaign = $1 and (batch = $2 and position = $3
+       or batch = $4 and position = $5) order by seq`,
+    [place.ref, place.batch, place.position, place.fromBatch, place.fromPosition],
   );
   return found.rows;
 }

@@ -122,7 +122,7 @@ export function allocationOrder(
         id: campaign.campaignId,
         kind: campaign.kind,
         durationDays: scene.plan.durationDays,
-        ...describe(said ?? campaign.details),
+        ...describe({ ...campaign.details, ...said }),
       },
       allocations: members.map((member) => ({
         key: keyOf(scene, member),
@@ -132,6 +132,7 @@ export function allocationOrder(
         expiresAt: kept.expiresAt,
         actionId: said?.actionId ?? member.actionId,
         ...(said?.templateId !== undefined && { templateId: said.templateId }),
+        ...scene.met?.get(member.customerId),
         promocodeId: promocodes.get(member.promoCode)?.promocodeId,
         promotionId: promocodes.get(member.promoCode)?.promotionId,
       })),
@@ -147,9 +148,9 @@ export function allocationOrder(
 
 /** By what its checks said, or else by its details. */
 function describe(
-  told: (CampaignDetails & Said) | undefined,
+  told: CampaignDetails & Said,
 ): Pick<AllocationCampaign, 'seriesId' | 'notes' | 'tags' | 'brandId' | 'channelIds'> {
-  const { seriesId, notes, tags, brandId, channelIds } = told ?? {};
+  const { seriesId, notes, tags, brandId, channelIds } = told;
   return {
     ...(seriesId !== undefined && { seriesId }),
     ...(notes && { notes }),

@@ -13,6 +13,7 @@ export const stageOf: Record<EffectKind, string> = {
   deny: 'report',
   redeem: 'redeem',
   revoke: 'revoke',
+  confirm: 'confirm',
 };
 
 /** An effect that has begun. */

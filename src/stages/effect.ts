@@ -122,6 +122,7 @@ const stageOrder: Record<EffectKind, number> = {
   repeat: 5,
   revoke: 3,
   redeem: 0,
+  confirm: 0,
 };
 
 /** Where an order stands in its far side's queue. */

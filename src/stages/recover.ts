@@ -4,6 +4,7 @@ import { type RevocationReason, revocationReasons } from '../domain/words.ts';
 import type { Happening, Member } from '../ledger/columns.ts';
 import { type OpenEffect, type Outcome, openEffects, settle } from '../ledger/effects.ts';
 import { promocodesOf, recoverAllocation } from './allocate.ts';
+import { repeatConfirmation } from './confirm.ts';
 import { openDiary } from './diary.ts';
 import { type Performed, perform } from './effect.ts';
 import { membersAt } from './members.ts';
@@ -100,6 +101,8 @@ async function repeat(scene: Scene, effect: OpenEffect, members: Member[]): Prom
     case 'deny':
     case 'repeat':
       return perform(scene, repeatReport(scene, effect.positions, kept));
+    case 'confirm':
+      return perform(scene, await repeatConfirmation(scene, kept));
     case 'redeem': {
       const promocodes = await promocodesOf(scene, members);
       return perform(

@@ -3,7 +3,7 @@ import { cut } from '../domain/batching.ts';
 import { record } from '../ledger/batches.ts';
 import type { Member } from '../ledger/columns.ts';
 import { markRedemptionsDue, redemptionsQueuedAt } from '../ledger/redemptions.ts';
-import type { Promocode } from '../world.ts';
+import type { Promocode, RedemptionReport } from '../world.ts';
 import { keyOf, promocodesOf } from './allocate.ts';
 import { effectKey, type Order } from './effect.ts';
 import type { Scene } from './scene.ts';
@@ -11,7 +11,7 @@ import { type Delivered, deliver } from './split.ts';
 import { namespace } from './upload.ts';
 
 /** Promotions takes at most this many redemptions a call (API §10.7). */
-const maxPerCall = 1_000;
+export const maxPerCall = 1_000;
 
 /**
  * Queues the redemption of everything approved: a reward that is active at once counts as activated
@@ -55,6 +55,25 @@ export async function redeem(scene: Scene): Promise<Delivered> {
   return undefined;
 }
 
+/** What Promotions is told of these members; the same in whichever call. */
+export function redemptionsOf(
+  scene: Scene,
+  members: readonly Member[],
+  { at }: { at: number },
+  promocodes: ReadonlyMap<string, Promocode>,
+): RedemptionReport[] {
+  return members.map((member) => ({
+    redemptionId: uuidV5(`${scene.campaign.tenant}/${keyOf(scene, member)}`, namespace),
+    customerId: member.customerId,
+    campaignId: scene.campaign.campaignId,
+    seriesId: undefined,
+    promocodeId: promocodes.get(member.promoCode)?.promocodeId,
+    promotionId: promocodes.get(member.promoCode)?.promotionId,
+    redeemedAt: at,
+    rewards: member.rewards,
+  }));
+}
+
 export function redemptionOrder(
   scene: Scene,
   members: Member[],
@@ -70,18 +89,7 @@ export function redemptionOrder(
     positions,
     kept,
     lowest: true,
-    call: promotions.redeem(
-      members.map((member) => ({
-        redemptionId: uuidV5(`${scene.campaign.tenant}/${keyOf(scene, member)}`, namespace),
-        customerId: member.customerId,
-        campaignId: scene.campaign.campaignId,
-        seriesId: undefined,
-        promocodeId: promocodes.get(member.promoCode)?.promocodeId,
-        promotionId: promocodes.get(member.promoCode)?.promotionId,
-        redeemedAt: kept.at,
-        rewards: member.rewards,
-      })),
-    ),
+    call: promotions.redeem(redemptionsOf(scene, members, kept, promocodes)),
     read: () => members.map((member) => ({ position: member.position, redemption: 'told' })),
   };
 }

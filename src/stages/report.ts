@@ -23,7 +23,10 @@ interface Judged extends Customer {
 export async function report(scene: Scene): Promise<Delivered> {
   const undecided = scene.batch.members.filter((member) => member.clearance === 'none');
   const judged = customersOf(undecided).flatMap((customer): Judged[] => {
-    const states = customer.members.map((member) => member.state);
+    // What is claimed later is approved by the screen alone.
+    const states = customer.members.map(({ state }) =>
+      scene.plan.claims && state === 'screened' ? 'cleared' : state,
+    );
     const decided = customer.members.some(isMarkedSuppressed)
       ? 'deny'
       : verdict(states, scene.plan.codes);

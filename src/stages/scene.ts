@@ -1,5 +1,6 @@
 import type { Plan } from '../domain/campaign.ts';
 import type { EffectKind } from '../domain/effect.ts';
+import type { Met } from '../domain/executed.ts';
 import type { CampaignRow } from '../ledger/campaigns.ts';
 import type { BatchRow } from '../ledger/columns.ts';
 import type { Settlement } from '../ledger/effects.ts';
@@ -24,6 +25,8 @@ export interface Scene extends House {
   signal: AbortSignal;
   /** Whose answer somebody waits for goes before all bulk work, the earliest due first. */
   urgency?: Pick<Rank, 'class' | 'deadline'>;
+  /** By customer what event 11 said of him: Promotions and the platform are told of it. */
+  met?: ReadonlyMap<string, Met>;
   /** Settles a done effect in place of `settle`, with whatever else is to be committed with it. */
   settleDone?: (kind: EffectKind, settlement: Settlement) => Promise<unknown>;
 }

@@ -8,7 +8,7 @@ import type { Happening, Member } from '../ledger/columns.ts';
 import type { OpenEffect } from '../ledger/effects.ts';
 import { holdByGuard, releasedOf } from '../ledger/guards.ts';
 import { learnedSize } from '../ledger/tenants.ts';
-import type { Promocode, Promotions, ValidationOutcome } from '../world.ts';
+import type { Promocode, Promotions, Validation, ValidationOutcome } from '../world.ts';
 import { effectKey, type Order } from './effect.ts';
 import { readingOf } from './members.ts';
 import type { Scene } from './scene.ts';
@@ -126,6 +126,7 @@ export function validationOrder(
       seriesId: scene.batch.said?.seriesId,
       ...(scene.campaign.kind === 'triggered' && { isTriggered: true }),
       ...channelOf(scene.batch.said),
+      ...sessionOf(scene, members),
       promocodeId: promocode.promocodeId,
       customerIds: members.map((member) => member.customerId),
     }),
@@ -146,6 +147,20 @@ export function validationOrder(
 function channelOf(said: Said | undefined): { channelId?: string } {
   const [channelId] = said?.channelIds ?? [];
   return channelId === undefined ? {} : { channelId };
+}
+
+/** What is true of this moment: the customer's attributes and the event's values, or what a claim tells. */
+function sessionOf(
+  { met, batch }: Scene,
+  members: readonly Member[],
+): Pick<Validation, 'sessionProperties'> {
+  const claimed = new Map(Object.entries(batch.said?.session ?? {}));
+  const told = members.flatMap(({ customerId }) => {
+    const { attributes, event } = met?.get(customerId) ?? {};
+    const values = { ...attributes, ...event, ...claimed.get(customerId) };
+    return Object.keys(values).length > 0 ? [[customerId, values] as const] : [];
+  });
+  return told.length > 0 ? { sessionProperties: new Map(told) } : {};
 }
 
 /**

@@ -29,7 +29,9 @@ export async function close(
   await ledger.lapse({ ref, reason: reason === 'decided' ? 'failed' : reason });
   const summary = await ledger.closeCampaign({ ref, reason });
   progress.closed(summary);
-  if ((summary.states['allocated'] ?? 0) > 0) await leaveExpiryBehind(id);
+  // Where rewards are claimed, who was approved has passed the screen, and holds nothing yet.
+  const held = (summary.states['allocated'] ?? 0) + (summary.states['screened'] ?? 0);
+  if (held > 0) await leaveExpiryBehind(id);
   return reason;
 }
 

@@ -12,6 +12,7 @@ export const workflowId = {
   cancellation: (id: CampaignId) => `${id.tenant}/cancellation/${id.campaignId}`,
   revocation: (parent: string, reason: string) => `${parent}/revocation/${reason}`,
   expiry: (id: CampaignId) => `${id.tenant}/expiry/${id.campaignId}`,
+  grants: (tenant: string) => `${tenant}/grants`,
   settlement: (tenant: string) => `${tenant}/settlement`,
 };
 

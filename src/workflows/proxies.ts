@@ -43,6 +43,7 @@ export const ledger = proxyActivities<
     | 'batchesToWithdraw'
     | 'spreadSuppressions'
     | 'answerOverdue'
+    | 'hearGrants'
   >
 >({ startToCloseTimeout: '5 minutes', heartbeatTimeout: noticedWithin, retry: persistent });
 
@@ -80,7 +81,13 @@ export const effects = proxyActivities<Pick<Activities, 'walkStage' | 'revokeBat
 export const upkeep = proxyActivities<
   Pick<
     Activities,
-    'redeemBatch' | 'settleBatch' | 'settlePool' | 'settleSuppressions' | 'withdrawBatch' | 'probe'
+    | 'giveGrants'
+    | 'redeemBatch'
+    | 'settleBatch'
+    | 'settlePool'
+    | 'settleSuppressions'
+    | 'withdrawBatch'
+    | 'probe'
   >
 >({
   startToCloseTimeout: '1 hour',

@@ -1,5 +1,5 @@
 import { continueAsNew, log, sleep, workflowInfo } from '@temporalio/workflow';
-import { sliceBatches } from '../domain/batching.ts';
+import { cut, sliceBatches } from '../domain/batching.ts';
 import type { RevocationReason } from '../domain/words.ts';
 import { inLanes } from './lanes.ts';
 import { effects, ledger } from './proxies.ts';
@@ -19,24 +19,32 @@ const pauseMs = 15_000;
  */
 export async function revocation(input: RevocationInput): Promise<void> {
   const { ref, reason, lanes } = input;
-  let before = Infinity;
+  let before: readonly number[] | undefined;
   for (;;) {
     const batches = await ledger.batchesToRevoke({ ref, reason });
     if (batches.length === 0) return;
-    if (batches.length >= before) {
+    if (before && batches.length >= before.length && batches[0] === before[0]) {
       await sleep(pauseMs, { summary: 'some could not be taken back yet' });
     }
-    before = batches.length;
-    await inLanes(batches.slice(0, sliceBatches), lanes, takeBack);
+    before = batches;
+    await inLanes(cut(batches, sizeOf(batches)).slice(0, sliceBatches), lanes, takeBack);
     if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof revocation>(input);
   }
 
   /** A batch that fails is found again by the next round. */
-  async function takeBack(batch: number): Promise<void> {
+  async function takeBack([batch = 0, ...more]: number[]): Promise<void> {
     try {
-      await effects.revokeBatch({ ref, batch, reason });
+      await effects.revokeBatch({ ref, batch, reason, ...(more.length > 0 && { more }) });
     } catch (error) {
       log.warn('a batch could not be taken back yet', { batch, error: String(error) });
     }
   }
+}
+
+/** So many batches are those of a campaign's own audience; more are pools, and small. */
+const mostOfAudience = 500;
+
+/** How many batches an activity takes: pools go together, so that a round takes all of them. */
+function sizeOf(batches: readonly number[]): number {
+  return batches.length > mostOfAudience ? Math.ceil(batches.length / sliceBatches) : 1;
 }

@@ -15,6 +15,7 @@ import { sliceBatches } from '../domain/batching.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { campaign } from './campaign.ts';
 import { cancellation } from './cancellation.ts';
+import { expiry } from './expiry.ts';
 import { attributesOf, workflowId } from './ids.ts';
 import { campaignChanged, kick } from './messages.ts';
 import { ledger, upkeep } from './proxies.ts';
@@ -47,6 +48,7 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
     const debts = await ledger.debts({ tenant });
     // A halt keeps nobody from taking back, nor from refusing to give.
     for (const { campaignId, by } of debts.canceled) await startCancellation(campaignId, by);
+    for (const campaignId of debts.ending ?? []) await startExpiry(campaignId);
     if (debts.unspread) await spread();
     if (debts.overdue) await ledger.answerOverdue({ tenant });
     let paid = 0;
@@ -120,6 +122,16 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
         args: [id],
       });
       log.warn('a campaign had no run and was given one', id);
+    } catch {
+      // "Already started" is the ordinary case.
+    }
+  }
+
+  /** It sleeps until the next pool ends; most of them have a run that does. */
+  async function startExpiry(campaignId: string): Promise<void> {
+    const id = { tenant, campaignId };
+    try {
+      await startChild(expiry, { ...runOf(id), workflowId: workflowId.expiry(id), args: [id] });
     } catch {
       // "Already started" is the ordinary case.
     }

@@ -92,7 +92,7 @@ export async function openGate(ledger: TestLedger, options: Options = {}) {
 
   const { pool } = ledger;
   return {
-    ...{ far, world, tenant, campaignId, first, open, ask, pool },
+    ...{ far, world, tenant, settings, campaignId, first, open, ask, pool },
     /** The answers of these customers, asked at once. */
     askAll: (users: readonly string[], doors?: Doors) =>
       Promise.all(users.map(async (user) => (await ask(user, doors)).allowed)),

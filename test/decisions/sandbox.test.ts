@@ -18,12 +18,17 @@ afterEach(async () => {
 async function play(
   triggered: Record<string, unknown> = {},
   farSides: NonNullable<SandboxOptions['tenants']>[string] = {},
+  more: Record<string, unknown> = {},
 ) {
   const ledger = await openLedger();
   closing.push(() => ledger.close());
   const sandbox = await startSandbox(farSidesOf({ acme: { farSides } }));
   closing.push(() => sandbox.close());
-  const file = tenantFile.parse(tenantFileOf(sandbox, { acme: { section: { triggered } } }));
+  const played = tenantFileOf(sandbox, { acme: { section: { triggered } } });
+  const file = tenantFile.parse({
+    ...played,
+    tenants: { acme: { ...played.tenants['acme'], ...more } },
+  });
   const section = file.tenants['acme'];
   if (!section) throw new Error('The tenant got lost');
   const settings = settingsOf('acme', section);
@@ -40,7 +45,8 @@ async function play(
     gateways.push(doors);
   }
   const gateUrls = gateways.map(({ url }) => `${url}/gate/acme/${token}`);
-  return { ledger, sandbox, gateUrls };
+  const claimsUrls = gateways.map(({ url }) => `${url}/claims/acme`);
+  return { ledger, sandbox, gateUrls, claimsUrls };
 }
 
 test.each([1, 2, 3])(
@@ -110,5 +116,40 @@ test('the sandbox finds nothing wrong with what two gateways answer, and with wh
   expect(checks).toMatchObject({ late: 0, unanswered: 0 });
   expect(checks.allowed).toBeGreaterThan(100);
   expect(checks.denied).toBeGreaterThan(20);
+  expect((await verify(ledger.pool)).flatMap(({ examples }) => examples)).toEqual([]);
+});
+
+test('the sandbox finds nothing wrong with what its shop is given at two gateways', async () => {
+  const apiKey = 'key-of-the-shop';
+  const { ledger, sandbox, gateUrls, claimsUrls } = await play(
+    { activation: 'claimed' },
+    {},
+    { apiKeys: [apiKey] },
+  );
+  const id = sandbox.createTriggered('acme', {
+    ...{ gateUrls, activation: 'claimed', deniedShare: 0.1, declinedShare: 0.1, seed: 11 },
+  });
+  const rate = { perSecond: 100, forSeconds: 2 };
+  await sandbox.fireChecks('acme', id, rate).finished;
+  await Promise.all(
+    claimsUrls.map(
+      (claimsUrl) =>
+        sandbox.fireClaims('acme', id, {
+          ...{
+            ...rate,
+            claimsUrl,
+            apiKey,
+            withPromoCode: false,
+            sessionProperties: { amount: 50 },
+          },
+          ...{ doubleShare: 0.3, otherClaimShare: 0.3, doubleAfterMs: 20, strangerShare: 0.1 },
+        }).finished,
+    ),
+  );
+  const claims = sandbox.claims('acme', id);
+  expect(claims).toMatchObject({ malformed: 0, unanswered: 0, connectionFailures: 0, open: 0 });
+  expect(claims.granted).toBeGreaterThan(50);
+  expect(claims.refused).toBeGreaterThan(5);
+  expect(sandbox.verdict('acme', id).violations).toEqual([]);
   expect((await verify(ledger.pool)).flatMap(({ examples }) => examples)).toEqual([]);
 });

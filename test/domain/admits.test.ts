@@ -79,6 +79,8 @@ test.each<[EffectKind, Standing, number, boolean]>([
   ['repeat', 'operator', 0, false],
   ['redeem', 'held', 3_000, true],
   ['redeem', 'halted', 0, false],
+  ['confirm', 'held', 3_000, true],
+  ['confirm', 'operator', 0, false],
   ['allocate', 'open', 999, true],
   ['allocate', 'open', 1_000, false],
 ])('%s of a campaign that is %s at %i is admitted: %s', (one, has, at, admitted) => {
@@ -96,6 +98,7 @@ test('a lost validation is read or given up, a lost allocation looked up, all el
     deny: 'repeat',
     redeem: 'repeat',
     revoke: 'repeat',
+    confirm: 'repeat',
   });
   expect(nextStep('validate', 'lapse')).toBe('lapse');
 });

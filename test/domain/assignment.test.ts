@@ -26,6 +26,7 @@ const causes: Causes['state'][] = [
   'allocated',
   'declined',
   'lapsed',
+  'moved',
   'reopened',
   'reopened_rewarded',
   'used',

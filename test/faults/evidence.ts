@@ -1,16 +1,19 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Plan } from './plan.ts';
-import type { Played } from './play.ts';
 import { tenant, type World } from './world.ts';
 
 /** The tables that tell what was done; batches are left to the database, which stays in the folder. */
-const tables = ['campaign', 'effect', 'inbox', 'change', 'audit'];
+const tables = ['campaign', 'effect', 'inbox', 'change', 'audit', 'answer'];
 
 /** Leaves in the world's folder what a person needs to find out what went wrong. */
 export async function leaveEvidence(
   world: World,
-  found: { plan: Plan; story: string[]; wrong: string[]; campaigns: readonly Played[] },
+  found: {
+    plan: unknown;
+    story: string[];
+    wrong: string[];
+    campaigns: readonly { campaignId: string }[];
+  },
 ): Promise<void> {
   const { folder, pool, sandbox } = world;
   const write = (name: string, content: unknown) =>

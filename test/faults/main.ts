@@ -1,16 +1,18 @@
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { runGateSeed } from './gate-seed.ts';
 import { farSides, type Outage, playOutage } from './outage.ts';
 import { plantedBugs } from './planted.ts';
 import { plantAll } from './planting.ts';
 import { measureRecovery } from './recovery.ts';
 import { runSeed, type SeedResult } from './seed.ts';
 
-const usage = `npm run faults -- [--seeds N] [--seed S] [--parallel P] [--json]
+const usage = `npm run faults -- [--gate] [--seeds N] [--seed S] [--parallel P] [--json]
 npm run faults -- --recovery [--seeds N] [--json]
 npm run faults -- --outages [--json]
 npm run faults -- --planted [--only NAME] [--json]
 
+  --gate         checks are asked while gateways die, instead of campaigns run
   --seeds N      how many seeds to play, or kills to measure (10)
   --seed S       the first of them (1); alone: this seed only, with its story
   --parallel P   how many worlds at once (3)
@@ -28,6 +30,7 @@ interface Wishes {
   seeds: number;
   parallel: number;
   json: boolean;
+  gate: boolean;
   recovery: boolean;
   outages: boolean;
   planted: boolean;
@@ -41,6 +44,7 @@ function readWishes(): Wishes {
       seed: { type: 'string' },
       parallel: { type: 'string', default: '3' },
       json: { type: 'boolean', default: false },
+      gate: { type: 'boolean', default: false },
       recovery: { type: 'boolean', default: false },
       outages: { type: 'boolean', default: false },
       planted: { type: 'boolean', default: false },
@@ -56,14 +60,14 @@ function readWishes(): Wishes {
   return { ...numbers, ...more };
 }
 
-async function playSeeds({ first, seeds, parallel, json }: Wishes): Promise<number> {
+async function playSeeds({ first, seeds, parallel, json, gate }: Wishes): Promise<number> {
   const results: SeedResult[] = [];
   const left = Array.from({ length: seeds }, (_, index) => first + index).values();
   const lane = async (): Promise<void> => {
     for (const seed of left) {
-      const result = await runSeed(seed);
+      const result = await (gate ? runGateSeed(seed) : runSeed(seed));
       results.push(result);
-      tell(result, seeds === 1);
+      tell(result, { withStory: seeds === 1, gate });
     }
   };
   await Promise.all(Array.from({ length: Math.min(parallel, seeds) }, lane));
@@ -74,16 +78,22 @@ async function playSeeds({ first, seeds, parallel, json }: Wishes): Promise<numb
   return failed.length === 0 ? 0 : 1;
 }
 
-function tell(result: SeedResult, withStory: boolean): void {
+function tell(
+  result: SeedResult,
+  { withStory, gate }: { withStory: boolean; gate: boolean },
+): void {
   const { seed, seconds, customers, story, wrong, falls, evidence } = result;
-  const figures = `${customers} customers, ${seconds.toFixed(0)} s, ${falls.length} restarts by itself`;
+  const people = `${customers} ${gate ? 'checks' : 'customers'}`;
+  const figures = `${people}, ${seconds.toFixed(0)} s, ${falls.length} restarts by itself`;
   say(`seed ${seed}: ${wrong.length === 0 ? 'ok' : 'FAILED'} (${figures})`);
   if (wrong.length === 0 && !withStory) return;
   for (const line of story) say(`    ${line}`);
   for (const line of falls) say(`    ended by itself: ${line}`);
   for (const line of wrong) say(`  ✗ ${line}`);
   if (evidence === undefined) return;
-  say(`  evidence: ${evidence}\n  again:    npm run faults -- --seed ${seed}`);
+  say(
+    `  evidence: ${evidence}\n  again:    npm run faults -- ${gate ? '--gate ' : ''}--seed ${seed}`,
+  );
 }
 
 /** Each kill in a world of its own; on a quiet machine these are the figures that must hold. */

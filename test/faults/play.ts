@@ -91,7 +91,12 @@ async function send(
   note(`campaign ${campaignId}: ${event} was taken, at attempt ${attempt}`);
 }
 
-async function strike(world: World, incident: Incident, plan: Plan): Promise<void> {
+/** Lets one thing go wrong; resolves when it is over. */
+export async function strike(
+  world: World,
+  incident: Incident,
+  plan: Pick<Plan, 'hookRules' | 'seed'>,
+): Promise<void> {
   switch (incident.kind) {
     case 'kill': {
       const victim = victimOf(world, incident);
@@ -144,8 +149,8 @@ function victimOf(
   }
 }
 
-/** Ends all trouble: a campaign must now come to its end by itself. */
-async function makePeace(world: World, hookRules: FaultRule[]): Promise<void> {
+/** Ends all trouble: what is under way must now come to its end by itself. */
+export async function makePeace(world: World, hookRules: FaultRule[]): Promise<void> {
   world.sandbox.setFaults(tenant, hookRules);
   for (const door of Object.values(world.doors)) await door.open();
   await Promise.all([world.postgres.start(), world.temporal.start()]);
@@ -153,7 +158,7 @@ async function makePeace(world: World, hookRules: FaultRule[]): Promise<void> {
   await until('the gateways are ready', world.isReady, 60_000);
 }
 
-function describe(incident: Incident): string {
+export function describe(incident: Incident): string {
   const { atMs, kind, ...more } = incident;
   return `${kind} ${JSON.stringify(more)}`;
 }

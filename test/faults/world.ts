@@ -38,6 +38,8 @@ export interface World {
   workers: Supervised[];
   /** Webhook addresses, one a gateway. */
   hookUrls: string[];
+  /** Where checks go, one a gateway. */
+  gateUrls: string[];
   pool: pg.Pool;
   client: Client;
   /** Whether every gateway answers and is ready. */
@@ -107,6 +109,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     gateways: doorways,
     workers: hands,
     hookUrls: ports.map((port) => `http://127.0.0.1:${port}/hooks/${tenant}/${token}`),
+    gateUrls: ports.map((port) => `http://127.0.0.1:${port}/gate/${tenant}/${token}`),
     client: new Client({ connection }),
     async close({ keepsFolder } = { keepsFolder: false }) {
       await Promise.all([...hands, ...doorways].map((process) => process.stop()));

@@ -36,7 +36,10 @@ export interface Line {
 }
 
 /** What the gateway asked of Temporal, in its order. */
-export type Asked = { what: 'campaign' | 'signal' | 'cancellation' | 'settlement'; of: unknown };
+export type Asked = {
+  what: 'campaign' | 'signal' | 'cancellation' | 'settlement' | 'grants';
+  of: unknown;
+};
 
 export interface Doors {
   url: string;
@@ -111,6 +114,7 @@ export async function openDoors(
     | 'signalCampaign'
     | 'startCancellation'
     | 'kickSettlement'
+    | 'kickGrants'
     | 'releaseCampaign'
     | 'retryCampaign'
   > = {
@@ -126,6 +130,7 @@ export async function openDoors(
         return openCampaign(pool, id, plan, acting);
       }),
     kickSettlement: (tenant) => void note('settlement', tenant),
+    kickGrants: (tenant) => void note('grants', tenant),
   };
   const write = (level: Line['level']) => (facts: Record<string, unknown>, message: string) => {
     lines.push({ level, message, facts });

@@ -48,6 +48,7 @@ function relayThatDies(at: 'start' | 'close' | undefined, started: string[]): Re
       signalCampaign: async () => {},
       startCancellation: async () => {},
       kickSettlement: () => {},
+      kickGrants: () => {},
     },
     tenants: new Map([['acme', acme()]]),
     log: { info: () => {}, warn: () => {}, error: () => {} },

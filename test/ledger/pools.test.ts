@@ -1,7 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { appendChange, readBatch } from '../../src/ledger/columns.ts';
-import { begin, type Intent, openEffects } from '../../src/ledger/effects.ts';
+import { record } from '../../src/ledger/batches.ts';
+import { appendChange, readAsOpened, readBatch } from '../../src/ledger/columns.ts';
+import {
+  begin,
+  type Intent,
+  openEffects,
+  type Settlement,
+  settleWithin,
+} from '../../src/ledger/effects.ts';
 import { overduePools } from '../../src/ledger/overdue.ts';
 import { transaction } from '../../src/ledger/pool.ts';
 import { createNumbers, type NewPool, openPool } from '../../src/ledger/pools.ts';
@@ -65,6 +72,13 @@ test('a pool is opened with its members, its keys and its first effect at once',
   expect(first).toMatchObject({ promoCode: 'BONUS', instance: 3, state: 'screened' });
 });
 
+test('what a pool is as it was opened is known without reading it', async () => {
+  const { ref, opened, intent } = await campaign();
+  await openPool(ledger.pool, opened, intent, undefined);
+  const batch = await readBatch(ledger.pool, ref, 7);
+  expect(readAsOpened(batch?.members ?? [])).toEqual(batch?.read);
+});
+
 test('without a slot nothing of a pool is written', async () => {
   const { ref, opened, intent } = await campaign();
   const slot: SlotRequest = {
@@ -117,6 +131,30 @@ test('a change of one member makes the next effect of its pool stale', async () 
   );
   const next: Intent = { ...intent, kind: 'allocate', key: 'allocate/1' };
   expect((await begin(ledger.pool, next, undefined)).verdict).toBe('stale');
+});
+
+test('a settlement that was rolled back is no ground for the next write', async () => {
+  const { ref, opened, intent } = await campaign();
+  const opening = await openPool(ledger.pool, opened, intent, undefined);
+  const effect = opening.verdict === 'begun' ? opening.effect : 0;
+  const [mine, other] = [
+    await readBatch(ledger.pool, ref, 7),
+    await readBatch(ledger.pool, ref, 7),
+  ];
+  if (!mine || !other) throw new Error('the pool was opened');
+  const settlement: Settlement = {
+    ...{ effect, slot: undefined, outcome: 'done' },
+    happenings: [{ position: 1, state: 'rewarded' }],
+  };
+  const rolledBack = transaction(ledger.pool, async (connection) => {
+    await settleWithin(connection, mine, settlement);
+    throw new Error('the transaction fails');
+  });
+  await expect(rolledBack).rejects.toThrow('the transaction fails');
+  await record(ledger.pool, other, [{ position: 3, state: 'refused' }]);
+  await record(ledger.pool, mine, [{ position: 2, state: 'lapsed' }]);
+  const states = (await readBatch(ledger.pool, ref, 7))?.members.map(({ state }) => state);
+  expect(states).toEqual(['screened', 'lapsed', 'refused', 'screened']);
 });
 
 test('no two processes number a pool alike', async () => {

@@ -33,6 +33,11 @@ import {
   tell,
 } from './fake-state.ts';
 
+type Debt = Parameters<Activities['giveGrants']>[0];
+
+/** Customers in a pool of events 11. */
+const poolSize = 10;
+
 type Before = (activity: string, input: unknown) => void | Promise<void>;
 
 export type FakeLedger = ReturnType<typeof createFakeLedger>;
@@ -52,6 +57,9 @@ export function createFakeLedger(options: {
   const campaigns: FakeCampaign[] = [];
   const tenants = new Map<string, { halted: boolean; keyMended: boolean }>();
   const books = openBooks();
+  /** By tenant the triggered campaigns of which a pool ends soon. */
+  const ending = new Map<string, string[]>();
+  const events = new Map<string, { waiting: string[]; pools: Debt[] }>();
   const outside: Outside = { clock, books, fate, wireMs };
 
   function tenantOf(tenant: string): { halted: boolean; keyMended: boolean } {
@@ -96,6 +104,21 @@ export function createFakeLedger(options: {
     const campaign = ensure(id);
     if (campaign.fence === 'deleted' || announcedAt < campaign.announcedAt) return;
     Object.assign(campaign, { announcedAt, instants });
+  }
+
+  /** The events 11 of a tenant that nobody has heard, and the pools that have not been given. */
+  function eventsOf(tenant: string): { waiting: string[]; pools: Debt[] } {
+    const known = events.get(tenant) ?? { waiting: [], pools: [] };
+    events.set(tenant, known);
+    return known;
+  }
+
+  let pooled = 0;
+  function waitingPools(heard: number): Debt[] {
+    return Array.from({ length: Math.ceil(heard / poolSize) }, () => {
+      pooled += 1;
+      return { campaign: 1, number: pooled };
+    });
   }
 
   function unfinished(campaign: FakeCampaign): number[] {
@@ -276,15 +299,34 @@ export function createFakeLedger(options: {
       return heldBatches(campaignOf(ref), reason);
     },
 
-    async revokeBatch({ ref, batch, reason }) {
+    async revokeBatch({ ref, batch, more = [], reason }) {
       const campaign = campaignOf(ref);
-      return claimAndWalk(outside, campaign, batchOf(campaign, batch), ['revoke'], (walk) =>
-        revoke(walk, reason),
-      );
+      for (const one of [batch, ...more]) {
+        const end = await claimAndWalk(
+          ...([outside, campaign, batchOf(campaign, one), ['revoke']] as const),
+          (walk) => revoke(walk, reason),
+        );
+        if (end.stopped) return end;
+      }
+      return {};
     },
 
     answerOverdue: async () => 0,
     settlePool: async () => true,
+    async hearGrants({ tenant }) {
+      const { waiting, pools } = eventsOf(tenant);
+      const heard = waiting.splice(0).length;
+      if (heard > 0) pools.push(...waitingPools(heard));
+      return { heard, pools: [...pools], laterMs: null };
+    },
+
+    async giveGrants({ number }) {
+      for (const { pools } of events.values()) {
+        const at = pools.findIndex((one) => one.number === number);
+        if (at >= 0) pools.splice(at, 1);
+      }
+      return true;
+    },
 
     async debts({ tenant }) {
       const now = await clock.now();
@@ -315,6 +357,7 @@ export function createFakeLedger(options: {
             fence && summary?.reason !== endOf[fence] ? [{ campaignId, by: fence }] : [],
           ),
         ...{ unspread: false, suppressions: [], overdue: false, pools: [] },
+        ending: [...(ending.get(tenant) ?? [])],
         halted,
       };
     },
@@ -347,6 +390,8 @@ export function createFakeLedger(options: {
   return {
     activities: options.before ? interrupted(activities, options.before) : activities,
     books,
+    eventsOf,
+    ending,
     campaigns,
     find,
     ensure,

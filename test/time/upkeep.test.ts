@@ -43,3 +43,37 @@ test('a revocation of 250 batches goes in rounds, and goes on behind one that fa
   expect(countStates(campaign)).toEqual({ revoked: membersOf(campaign).length });
   await stage.keepHistory('revocation-largest', workflowId.revocation(parent, 'canceled'));
 });
+
+test('settlement starts the expiry of a campaign whose pools end soon', async () => {
+  const id = { tenant: 'ending', campaignId: '9' };
+  const campaign = stage.ledger.ensure(id, { customers: 6, batchSize: 2 });
+  campaign.batches = cutAudience(campaign);
+  campaign.expiresAt = (await stage.env.currentTimeMs()) + minuteMs;
+  for (const member of membersOf(campaign)) member.facts.state = 'allocated';
+  stage.ledger.ending.set(id.tenant, [id.campaignId]);
+  const settlement = { id: workflowId.settlement(id.tenant), args: [{ tenant: id.tenant }] };
+  await (await stage.start('settlement', settlement)).result();
+  await stage.result(workflowId.expiry(id));
+  expect(countStates(campaign)).toEqual({ expired: membersOf(campaign).length });
+});
+
+test('a revocation of very many pools gives an activity several of them', async () => {
+  const campaign = stage.ledger.ensure(
+    { tenant: 'pools', campaignId: '10' },
+    { customers: 1_001, batchSize: 1 },
+  );
+  campaign.batches = cutAudience(campaign);
+  for (const member of membersOf(campaign)) member.facts.state = 'allocated';
+  let calls = 0;
+  stage.interfere((activity) => {
+    if (activity === 'revokeBatch') calls += 1;
+  });
+  const parent = 'pools/cancellation/10';
+  const revocation = await stage.start('revocation', {
+    id: workflowId.revocation(parent, 'canceled'),
+    args: [{ ref: campaign.ref, reason: 'canceled', lanes: 8 }],
+  });
+  await revocation.result();
+  expect(countStates(campaign)).toEqual({ revoked: membersOf(campaign).length });
+  expect(calls).toBe(Math.ceil(campaign.batches.length / 11));
+});

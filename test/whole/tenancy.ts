@@ -8,7 +8,7 @@ export const operatorKey = 'whole-run-operator';
 /** A tenant of one test: its section of the tenant file, and how its far sides behave. */
 export interface Tenancy {
   /** Laid over the default section, key by key; `null` leaves a part out. */
-  section?: Record<string, Record<string, unknown> | string | null>;
+  section?: Record<string, Record<string, unknown> | string[] | string | null>;
   farSides?: NonNullable<SandboxOptions['tenants']>[string];
   hasDataConnection?: boolean;
 }
