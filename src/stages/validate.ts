@@ -34,8 +34,10 @@ export async function validate(scene: Scene, queue: CodeQueue): Promise<Delivere
   const promocodes = new Map<string, Promocode | undefined>();
   const codes = [...byCode.keys()];
   await queue.standsFor(codes);
+  const [first] = codes;
+  if (first === undefined) return undefined;
   // Behind the batches below, of which the first has found out about the codes for all.
-  for (const code of codes.slice(0, 1)) await queue.comes(code);
+  await queue.comes(first);
   for (const code of codes) promocodes.set(code, await findPromocode(scene, code));
   if (await holdForUnknown(scene, promocodes)) return 'held';
   for (const [code, members] of byCode) {
