@@ -10,6 +10,8 @@ import {
 } from '../domain/assignment.ts';
 import type { Reward } from '../domain/words.ts';
 import type { Connection } from './pool.ts';
+import { type Roster, rostersOf } from './rosters.ts';
+import { onlyRow } from './tenants.ts';
 
 /**
  * The columns of a batch, packed an element an assignment, and the only TypeScript that reads or writes
@@ -35,10 +37,14 @@ interface Change {
   reason: string | null;
 }
 
-/** Who the members are, and what they were given; a writer of facts alone does without. */
-interface People extends Columns, Gifts {
+/** Everything that may change; a writer of facts alone does without what was given. */
+interface Standing extends Columns, Gifts {
   version: number;
   changes: Change[];
+}
+
+/** Who the members are. */
+interface People {
   customers: string;
   codes: string[];
   action: Buffer;
@@ -113,10 +119,12 @@ export const separator = '\x1f';
 
 const factColumns = `b.pass, b.token, b.folded, b.state, b.clearance, b.redemption, b.reason, b.reasons`;
 
-/** Everything of a batch, with the changes not yet folded. */
-const batchColumns = `${factColumns}, b.version, b.size, b.customers, c.codes, b.code, b.action, b.reward, b.rewards, b.unique_codes,
+/** How a batch stands, with the changes not yet folded. */
+const standingColumns = `${factColumns}, b.version, b.size, b.reward, b.rewards, b.unique_codes,
   (select coalesce(jsonb_agg(to_jsonb(h) order by h.seq), '[]') from change h
     where h.campaign = b.campaign and h.batch = b.number and h.seq > b.folded) as changes`;
+
+const peopleColumns = 'b.customers, c.codes, b.code, b.action';
 
 /** Reads a batch with the changes not yet folded laid over. Undefined where there is none. */
 export async function readBatch(
@@ -124,13 +132,14 @@ export async function readBatch(
   campaign: number,
   number: number,
 ): Promise<BatchRow | undefined> {
-  const found = await connection.query<People>({
+  const found = await connection.query<Standing & People>({
     name: 'read_batch',
-    text: `select ${batchColumns} from batch b join campaign c on c.ref = b.campaign
-      where b.campaign = $1 and b.number = $2`,
+    text: `select ${standingColumns}, ${peopleColumns}
+      from batch b join campaign c on c.ref = b.campaign where b.campaign = $1 and b.number = $2`,
     values: [campaign, number],
   });
-  return found.rows[0] && rowOf(campaign, number, found.rows[0]);
+  const [row] = found.rows;
+  return row && rowOf(campaign, number, row, rosterOf(row));
 }
 
 /**
@@ -145,30 +154,43 @@ export async function claimBatch(
   number: number,
   pass?: number,
 ): Promise<BatchRow> {
-  const claimed = await pool.query<People>({
+  const rosters = rostersOf(pool);
+  const known = rosters.find(campaign, number);
+  const values = [campaign, number, pass ?? null];
+  const claim = `update batch b set token = token + 1, pass = coalesce($3, pass)
+    where b.campaign = $1 and b.number = $2 returning`;
+  if (known) {
+    const claimed = await pool.query<Standing>({
+      name: 'claim_known_batch',
+      text: `${claim} ${standingColumns}`,
+      values,
+    });
+    return rowOf(campaign, number, onlyRow(claimed), known);
+  }
+  const claimed = await pool.query<Standing & People>({
     name: 'claim_batch',
-    text: `with b as (
-        update batch set token = token + 1, pass = coalesce($3, pass)
-        where campaign = $1 and number = $2 returning *)
-      select ${batchColumns} from b join campaign c on c.ref = b.campaign`,
-    values: [campaign, number, pass ?? null],
+    text: `with b as (${claim} b.*)
+      select ${standingColumns}, ${peopleColumns} from b join campaign c on c.ref = b.campaign`,
+    values,
   });
-  const people = claimed.rows[0];
-  if (!people) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
-  return rowOf(campaign, number, people);
+  const row = claimed.rows[0];
+  if (!row) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
+  const roster = rosterOf(row);
+  rosters.keep(campaign, number, roster);
+  return rowOf(campaign, number, row, roster);
 }
 
-function rowOf(campaign: number, number: number, people: People): BatchRow {
-  const { pass, token, version, changes } = people;
-  const { folded, state, clearance, redemption, reason, reasons } = people;
-  const { size, reward, rewards, unique_codes } = people;
+function rowOf(campaign: number, number: number, row: Standing, roster: Roster): BatchRow {
+  const { pass, token, version, changes } = row;
+  const { folded, state, clearance, redemption, reason, reasons } = row;
+  const { size, reward, rewards, unique_codes } = row;
   const columns = {
     ...{ pass, token, folded, state, clearance, redemption, reason, reasons },
     ...{ size, reward, rewards, unique_codes },
   };
   const change = lay(columns, changes);
   const read = { version, change, columns };
-  return { campaign, number, pass, token, change, members: membersOf(people), read };
+  return { campaign, number, pass, token, change, members: membersOf(columns, roster), read };
 }
 
 /** Whether it is known what was read of the batch. */
@@ -353,16 +375,28 @@ function lay(columns: Columns, changes: readonly Change[]): number {
   return Number(changes.at(-1)?.seq ?? columns.folded);
 }
 
-function membersOf(people: People): Member[] {
-  const { codes, reasons, rewards, code, reason, reward, state, clearance, redemption } = people;
-  const uniqueCodes = people.unique_codes?.split(separator);
-  return people.customers.split(separator).map((customerId, index) => {
-    const action = people.action.readInt32BE(4 * index);
+function rosterOf({ customers, codes, action, code }: People): Roster {
+  const ids = customers.split(separator);
+  return {
+    customers: ids,
+    promoCodes: ids.map((_, index) => elementOf(codes, code.readUInt16BE(2 * index) - 1)),
+    actionIds: ids.map((_, index) => {
+      const id = action.readInt32BE(4 * index);
+      return id === 0 ? undefined : String(id);
+    }),
+  };
+}
+
+function membersOf(columns: Columns & Gifts, roster: Roster): Member[] {
+  const { reasons, rewards, reason, reward, state, clearance, redemption } = columns;
+  const { promoCodes, actionIds } = roster;
+  const uniqueCodes = columns.unique_codes?.split(separator);
+  return roster.customers.map((customerId, index) => {
     return {
       position: index + 1,
       customerId,
-      promoCode: elementOf(codes, code.readUInt16BE(2 * index) - 1),
-      actionId: action === 0 ? undefined : String(action),
+      promoCode: elementOf(promoCodes, index),
+      actionId: actionIds[index],
       state: elementOf(states, state[index]),
       clearance: elementOf(clearances, clearance[index]),
       redemption: elementOf(redemptions, redemption[index]),

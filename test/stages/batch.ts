@@ -68,7 +68,10 @@ export async function openBatch(
       case 'suppressed':
         return environment.run(activities.revokeBatch, { ref, batch: 1, reason: stage });
       default:
-        return environment.run(activities.walkStage, { ref, batch: 1, stage, pass: 1 });
+        return environment.run(activities.walkStage, {
+          ...{ ref, batch: 1, stage, pass: 1 },
+          isLast: false,
+        });
     }
   }
 
