@@ -39,7 +39,7 @@ export default defineConfig({
           name: 'whole',
           include: NEEDS_TEMPORAL,
           globalSetup: ['test/whole-setup.ts'],
-          // They mostly wait, and share one dev server; after the others, which keep the processors busy.
+          // They mostly wait, and share one dev server: two at a time, with nothing else beside them.
           maxWorkers: 2,
           sequence: { groupOrder: 1 },
         },

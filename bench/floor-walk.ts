@@ -1,6 +1,6 @@
 import { cut } from '../src/domain/batching.ts';
 import type { Reward } from '../src/domain/words.ts';
-import type { Happening } from '../src/ledger/columns.ts';
+import type { Happening } from '../src/ledger/packing.ts';
 import { batchSize, lanes } from './campaign-tenant.ts';
 import {
   type FloorCall,

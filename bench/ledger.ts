@@ -216,7 +216,7 @@ async function walkBatches(
     [ref, measuredBatches],
   );
   const walk = (batch: number, stage: 'screen' | 'validate' | 'allocate' | 'report' | 'redeem') =>
-    environment.run(activities.walkStage, { ref, batch, stage, pass });
+    environment.run(activities.walkStage, { ref, batch, stage, pass, isLast: stage === 'redeem' });
   const spent: number[] = [];
   for (const { number } of batches.rows) {
     await walk(number, 'screen');

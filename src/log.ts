@@ -42,15 +42,17 @@ const unsaid = new Set(['taskToken', 'namespace', 'taskQueue', 'isLocal', 'activ
 function factsOf(meta: LogMetadata): Record<string, unknown> {
   const said = Object.entries(meta).filter(([name]) => !unsaid.has(name));
   return {
-    ...subjectOf(String(meta['workflowId'])),
+    ...(meta['workflowId'] !== undefined && subjectOf(meta)),
     ...Object.fromEntries(said.map(([name, value]) => [name, plain(value)])),
   };
 }
 
-/** Tenant, campaign and batch, as a run's id names them. */
-function subjectOf(run: string): Record<string, unknown> {
+/** Tenant, campaign and batch, as the ids of a run and its activity name them. */
+function subjectOf({ workflowId, activityId }: LogMetadata): Record<string, unknown> {
   const named =
-    /^([^/]+)\/(?:(?:campaign|cancellation|expiry)\/([^/]+)(?:\/.*?batch\/(\d+))?)?/.exec(run);
+    /^([^/]+)\/(?:(?:campaign|cancellation|expiry)\/([^/]+)(?:\/.*?batch\/(\d+))?)?/.exec(
+      `${workflowId}/${activityId}`,
+    );
   const [, tenant, campaign, batch] = named ?? [];
   return {
     ...(tenant !== undefined && { tenant }),

@@ -17,7 +17,8 @@ import { runTool } from '../local/tool.ts';
 
 /** Stories import the domain and the SDK alone; the SDK's version stands in package.json. */
 const sources = ['./workflows/', './domain/'].map(pathOf);
-const packageFile = pathOf('../package.json');
+const files = [pathOf('../package.json'), fileURLToPath(import.meta.url)];
+const entry = pathOf('./workflows/index.ts');
 
 /**
  * The stories as one script, which the worker loads. It is made once for each state of their files, and
@@ -54,7 +55,8 @@ function writableFolder(): string {
 }
 
 function digest(): string {
-  const hash = createHash('sha256').update(readFileSync(packageFile));
+  const hash = createHash('sha256');
+  for (const file of files) hash.update(readFileSync(file));
   for (const folder of sources) {
     for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort()) {
       if (file.endsWith('.ts')) hash.update(file).update(readFileSync(join(folder, file)));
@@ -70,7 +72,9 @@ function pathOf(place: string): string {
 if (import.meta.main) {
   const [file = ''] = process.argv.slice(2);
   const { code } = await bundleWorkflowCode({
-    workflowsPath: pathOf('./workflows/index.ts'),
+    workflowsPath: entry,
+    // Read once for all runs instead of once for each: no module of the stories keeps anything of a run.
+    preloadModules: ['@temporalio/workflow', entry],
     logger: new DefaultLogger('ERROR'),
   });
   writeFileSync(file, code);

@@ -1,7 +1,7 @@
 import { ApplicationFailure } from '@temporalio/common';
 import { expect, it } from 'vitest';
 import { createSdkLogger } from '../src/log.ts';
-import { workflowId } from '../src/workflows/ids.ts';
+import { activityId, workflowId } from '../src/workflows/ids.ts';
 
 /** What the SDK's logger writes into ours. */
 function linesOf(say: (logger: ReturnType<typeof createSdkLogger>) => void) {
@@ -18,7 +18,6 @@ const campaign = workflowId.campaign(id);
 
 it.each([
   [campaign, { tenant: 'acme', campaign: '70412' }],
-  [workflowId.batch(campaign, 7), { tenant: 'acme', campaign: '70412', batch: 7 }],
   [workflowId.cancellation(id), { tenant: 'acme', campaign: '70412' }],
   [workflowId.expiry(id), { tenant: 'acme', campaign: '70412' }],
   [workflowId.settlement('acme'), { tenant: 'acme' }],
@@ -27,6 +26,16 @@ it.each([
   const lines = linesOf((logger) => logger.info('it waits', meta));
   const facts = { ...named, workflowId: run, sdkComponent: 'workflow', stage: 'allocate' };
   expect(lines).toEqual([{ level: 'info', message: 'it waits', facts }]);
+});
+
+it('names the batch in what an activity of a slice says', () => {
+  const meta = {
+    workflowId: workflowId.slice(campaign, 2, 1),
+    activityId: activityId.batch(7, 'validate'),
+    sdkComponent: 'worker',
+  };
+  const [line] = linesOf((logger) => logger.warn('it failed', meta));
+  expect(line?.facts).toMatchObject({ tenant: 'acme', campaign: '70412', batch: 7 });
 });
 
 it('writes what stories say from INFO on, and the rest from WARN on', () => {

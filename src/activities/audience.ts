@@ -44,6 +44,7 @@ async function collect(house: Activated, ref: number, signal: AbortSignal): Prom
   if (campaign.halted) return { stopped: 'halted' };
   const { optimove } = worldOf(house, campaign.tenant);
   const reading = readingFor(campaign, signal);
+  let distinct: number | undefined;
   try {
     const details = await readDetails(house, campaign, optimove, reading);
     for (let sweep = (await stagedSweep(pool, ref))?.sweep ?? 1; sweep <= maxSweeps; sweep += 1) {
@@ -52,7 +53,8 @@ async function collect(house: Activated, ref: number, signal: AbortSignal): Prom
       const staged = await stagedSweep(pool, ref);
       if (staged?.rows === 0 || staged?.allRepeated) break;
       // Optimove's own count, met by distinct customers, shows that no page shifted.
-      if (details?.targeted === (await countStaged(pool, ref))) break;
+      distinct = await countStaged(pool, ref);
+      if (details?.targeted === distinct) break;
     }
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
@@ -60,7 +62,7 @@ async function collect(house: Activated, ref: number, signal: AbortSignal): Prom
     // The data may lag the webhook (API §3): a campaign not known yet is like an empty one.
     if (error.status !== 404 || (await countStaged(pool, ref)) > 0) throw error;
   }
-  return settleAudience(house, campaign);
+  return settleAudience(house, campaign, distinct);
 }
 
 /** The canceled list is staged behind every sweep of the audience. */
@@ -154,9 +156,13 @@ async function readSweep(
 }
 
 /** Cuts what was staged; an audience over the limit is held before anything is spent on it. */
-async function settleAudience(house: Activated, campaign: CampaignRow): Promise<Collected> {
+async function settleAudience(
+  house: Activated,
+  campaign: CampaignRow,
+  distinct: number | undefined,
+): Promise<Collected> {
   const { pool } = house;
-  const audience = await cutAudience(pool, campaign.ref);
+  const audience = await cutAudience(pool, campaign.ref, distinct);
   if (audience.customers === 0) {
     await forgetStaged(pool, campaign.ref);
     return { stopped: undefined, held: false, ...audience };

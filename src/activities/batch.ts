@@ -44,6 +44,8 @@ export interface BatchStage {
   batch: number;
   stage: Stage;
   pass: number;
+  /** Whether the recipe ends with this stage. */
+  isLast: boolean;
 }
 
 /** Undefined: the whole batch has passed the stage. */
@@ -62,43 +64,46 @@ export interface ToRevoke {
 /** A round's worth: no history holds more of them. */
 const mostToRevoke = 10_000;
 
+export interface WalkEnd extends StageEnd {
+  /** Of the last stage: nothing of the batch is unanswered. */
+  finished?: boolean;
+}
+
 /** Activities that walk a batch through one stage, in chunks, resumable at every chunk. */
 export function batchActivities(house: Activated) {
   const { pool } = house;
   /** Rings when a batch of this process has validated a code; see openQueue. */
   const validated = new EventEmitter().setMaxListeners(0);
 
-  async function walkStage({ ref, batch, stage, pass }: BatchStage): Promise<StageEnd> {
-    return watched((signal) =>
-      translated(async () => {
-        const { walk, kinds } = walks[stage];
-        const queue = openQueue(pool, validated, { ref, batch, signal });
-        const stopped = await claimAndWalk(house, { ref, batch, pass, signal }, kinds, (scene) =>
-          walk(scene, queue),
-        );
-        if (stopped) return { stopped };
-        if (stage === 'redeem') house.kickSettlement((await campaignOf(pool, ref)).tenant);
-        return {};
-      }),
-    );
+  /** A pass is done with the batch: the batches above it need not wait for its codes. */
+  async function leaveBatch({ ref, batch }: { ref: number; batch: number }): Promise<void> {
+    await setToValidate(pool, ref, batch, []);
+    validated.emit(String(ref));
   }
 
   return {
     /**
-     * Walks one batch through one stage. Safe to run twice, also at once: each attempt claims the
-     * batch, and what an earlier one left unanswered is found out about first.
+     * Walks one batch through one stage, and leaves it where the recipe or the pass ends for it. Safe
+     * to run twice, also at once: each attempt claims the batch, and what an earlier one left
+     * unanswered is found out about first.
      */
-    walkStage,
-
-    /** The same, of a stage that asks the ledger alone: it is over in a moment. */
-    walkInward: walkStage,
-
-    /** The batch has walked its recipe, or a pass is done with it: the batches above need not wait. */
-    async leaveBatch(end: { ref: number; batch: number; finished: boolean }): Promise<boolean> {
-      await setToValidate(pool, end.ref, end.batch, []);
-      validated.emit(String(end.ref));
-      return end.finished && (await finishBatch(pool, end.ref, end.batch));
+    async walkStage({ ref, batch, stage, pass, isLast }: BatchStage): Promise<WalkEnd> {
+      return watched((signal) =>
+        translated(async () => {
+          const { walk, kinds } = walks[stage];
+          const queue = openQueue(pool, validated, { ref, batch, signal });
+          const stopped = await claimAndWalk(house, { ref, batch, pass, signal }, kinds, (scene) =>
+            walk(scene, queue),
+          );
+          if (stopped || isLast) await leaveBatch({ ref, batch });
+          if (stopped) return { stopped };
+          if (stage === 'redeem') house.kickSettlement((await campaignOf(pool, ref)).tenant);
+          return isLast ? { finished: await finishBatch(pool, ref, batch) } : {};
+        }),
+      );
     },
+
+    leaveBatch,
 
     /** Batches in which a reason finds something to take back. */
     async batchesToRevoke(of: { ref: number; reason: RevocationReason }): Promise<number[]> {

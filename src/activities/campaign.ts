@@ -1,7 +1,7 @@
 import type { Acting } from '../domain/act.ts';
 import type { Announcement, Instants } from '../domain/campaign.ts';
 import { forwardKinds } from '../domain/effect.ts';
-import { inwardStages, type Stage } from '../domain/flow.ts';
+import type { Stage } from '../domain/flow.ts';
 import { scheduledRules } from '../domain/tenant.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { lapseCampaign, reopenCampaign, unfinishedBatches } from '../ledger/batches.ts';
@@ -27,8 +27,6 @@ export interface Opened {
   /** Undefined where the campaign has no usable deadline. */
   instants: Instants | undefined;
   stages: Stage[];
-  /** Those of the stages that ask the ledger alone. */
-  inward: Stage[];
   lanes: number;
   collected: boolean;
 }
@@ -63,13 +61,11 @@ export function campaignActivities(house: Activated) {
       if (opening === 'reopened' || opening === 'resumed') {
         await reopenCampaign(pool, campaign.ref);
       }
-      const stages = campaign.plan?.recipe ?? [];
       return {
         opening,
         ref: campaign.ref,
         instants: campaign.instants,
-        stages,
-        inward: inwardStages(stages, settings.platform.screening),
+        stages: campaign.plan?.recipe ?? [],
         lanes: campaign.plan?.lanes ?? rules.lanes,
         collected: campaign.collected,
       };

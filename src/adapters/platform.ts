@@ -91,13 +91,17 @@ function oneOf<T extends string>(words: readonly T[], value: unknown): T | undef
 }
 
 function writeOrder({ campaign, allocations }: AllocationOrder) {
+  // Thousands of allocations of one campaign expire together.
+  const instants = new Map<number, string>();
+  const written = (instant: number): string => {
+    const known = instants.get(instant) ?? new Date(instant).toISOString();
+    instants.set(instant, known);
+    return known;
+  };
   return {
     campaignId: campaign.id,
     campaign,
-    allocations: allocations.map((each) => ({
-      ...each,
-      expiresAt: new Date(each.expiresAt).toISOString(),
-    })),
+    allocations: allocations.map((each) => ({ ...each, expiresAt: written(each.expiresAt) })),
   };
 }
 

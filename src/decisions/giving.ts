@@ -1,6 +1,7 @@
 import { isFinal } from '../domain/assignment.ts';
 import { record } from '../ledger/batches.ts';
-import { claimBatch, type Member, readBatch } from '../ledger/columns.ts';
+import { claimBatch, readBatch } from '../ledger/columns.ts';
+import type { Member } from '../ledger/packing.ts';
 import { reopenPool } from '../ledger/pools.ts';
 import { allocate } from '../stages/allocate.ts';
 import { perform } from '../stages/effect.ts';

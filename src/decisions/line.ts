@@ -1,7 +1,7 @@
 import type { Plan } from '../domain/campaign.ts';
 import type { Said } from '../domain/check.ts';
 import { noCode } from '../domain/words.ts';
-import type { Member } from '../ledger/columns.ts';
+import type { Member } from '../ledger/packing.ts';
 import type { TriggeredCampaign } from '../ledger/triggered.ts';
 import type { Scene } from '../stages/scene.ts';
 import { findPromocode } from '../stages/validate.ts';

@@ -1,6 +1,6 @@
 import { transition } from '../domain/assignment.ts';
 import { noCode } from '../domain/words.ts';
-import type { Happening, Member } from '../ledger/columns.ts';
+import type { Happening, Member } from '../ledger/packing.ts';
 
 /** The members of a pool as it is opened: those of one customer side by side, one for each code. */
 export function membersOf(

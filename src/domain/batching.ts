@@ -2,7 +2,7 @@
 export const batchCustomers = 10_000;
 
 /** A slice is a child run over at most this many batches, so that no history grows long. */
-export const sliceBatches = 100;
+export const sliceBatches = 50;
 
 /** At most this many extra calls are spent on finding whom a far side refuses in one chunk. */
 export const halvingCalls = 32;

@@ -1,11 +1,6 @@
 /** The stages that a batch can walk through, in the order in which a recipe may name them. */
 export type Stage = 'screen' | 'validate' | 'allocate' | 'upload' | 'report' | 'redeem';
 
-/** The stages of a recipe that ask the ledger alone, and nobody outside. */
-export function inwardStages(recipe: readonly Stage[], platformScreens: boolean): Stage[] {
-  return recipe.filter((stage) => stage === 'redeem' || (stage === 'screen' && !platformScreens));
-}
-
 /** What a tenant's settings say about the flow of a scheduled campaign. */
 export interface FlowChoice {
   /** Promotions (OptiPromo) decides eligibility and rewards; without it the platform decides alone. */

@@ -5,8 +5,15 @@ import { countStaged } from './pages.ts';
 import { type Connection, transaction } from './pool.ts';
 import { onlyRow } from './tenants.ts';
 
-/** Nobody has a batch yet, and no customer came on two pages: each page's own order will do. */
-async function isPlain(connection: Connection, campaign: number): Promise<boolean> {
+/**
+ * Nobody has a batch yet, and no customer came on two pages: each page's own order will do. Where there
+ * are as many customers on the pages as were distinct at an earlier count, nobody was added since.
+ */
+async function isPlain(
+  connection: Connection,
+  campaign: number,
+  counted: number | undefined,
+): Promise<boolean> {
   const found = await connection.query<{ people: number; cut: boolean }>(
     `select coalesce(sum(people), 0)::int as people,
        exists (select from batch where campaign = $1) as cut
@@ -14,7 +21,7 @@ async function isPlain(connection: Connection, campaign: number): Promise<boolea
     [campaign],
   );
   const { people, cut } = onlyRow(found);
-  return !cut && people === (await countStaged(connection, campaign));
+  return !cut && people === (counted ?? (await countStaged(connection, campaign)));
 }
 
 export interface Audience {
@@ -26,9 +33,14 @@ export interface Audience {
  * Cuts the staged audience into batches at customers' borders, in the order in which customers first
  * came, and writes the batches and their keys in one transaction. A customer who came twice counts
  * once; a row without a code gives way to the customer's codes. Customers who already have a batch
- * keep it, so that cutting again adds only who is new.
+ * keep it, so that cutting again adds only who is new. `counted` is how many distinct customers were
+ * staged when the caller counted them last.
  */
-export async function cutAudience(pool: pg.Pool, campaign: number): Promise<Audience> {
+export async function cutAudience(
+  pool: pg.Pool,
+  campaign: number,
+  counted?: number,
+): Promise<Audience> {
   return transaction(pool, async (connection) => {
     await connection.query("set local work_mem = '256MB'");
     // The planner takes an unnested page for a handful of rows; a loop over a million of them never ends.
@@ -42,7 +54,7 @@ export async function cutAudience(pool: pg.Pool, campaign: number): Promise<Audi
        where ref = $1`,
       [campaign],
     );
-    if (await isPlain(connection, campaign)) {
+    if (await isPlain(connection, campaign, counted)) {
       await connection.query(placePages, [campaign, batchCustomers]);
     } else {
       await connection.query(placeMembers, [campaign, batchCustomers, noCode]);
@@ -55,12 +67,12 @@ export async function cutAudience(pool: pg.Pool, campaign: number): Promise<Audi
          leads = '{}', people = 0 where campaign = $1`,
       [campaign],
     );
-    const counted = await connection.query<Audience>(
+    const audience = await connection.query<Audience>(
       `select coalesce(sum(people), 0)::int as customers, count(*)::int as batches
        from batch where campaign = $1`,
       [campaign],
     );
-    return onlyRow(counted);
+    return onlyRow(audience);
   });
 }
 

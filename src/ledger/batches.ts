@@ -3,15 +3,14 @@ import { clearances, isFinal, states } from '../domain/assignment.ts';
 import type { RevocationReason } from '../domain/words.ts';
 import {
   draft,
-  type Happening,
   isRead,
-  type Member,
   readBatch,
   saveUnlessWritten,
   type Written,
   writeBatch,
 } from './columns.ts';
 import { openEffects } from './effects.ts';
+import type { Happening, Member } from './packing.ts';
 import { transaction } from './pool.ts';
 import { positionsOf } from './positions.ts';
 import { onlyRow } from './tenants.ts';

@@ -1,85 +1,31 @@
 import type pg from 'pg';
-import {
-  type Causes,
-  clearances,
-  type Fact,
-  type Facts,
-  redemptions,
-  states,
-  transition,
-} from '../domain/assignment.ts';
+import type { Causes, Fact } from '../domain/assignment.ts';
 import type { Said } from '../domain/check.ts';
-import type { Reward } from '../domain/words.ts';
+import {
+  type Change,
+  type Columns,
+  columnsAsOpened,
+  copyOf,
+  type Gifts,
+  type Happening,
+  lay,
+  layIn,
+  type Member,
+  membersOf,
+  moveOf,
+  type People,
+  rosterOf,
+} from './packing.ts';
 import type { Connection } from './pool.ts';
+import { type Roster, rostersOf } from './rosters.ts';
+import { onlyRow } from './tenants.ts';
 
-/**
- * The columns of a batch, packed an element an assignment, and the only TypeScript that reads or writes
- * them. Everyone else sees plain members and says what happened to them.
- */
-interface Columns {
-  pass: number;
-  token: number;
-  folded: string;
-  state: Buffer;
-  clearance: Buffer;
-  redemption: Buffer;
-  reason: Buffer;
-  reasons: string[];
-}
-
-/** What happened to one assignment alone, by its place in the batch. */
-interface Change {
-  seq: string | number;
-  position: number;
-  fact: Fact;
-  value: number;
-  reason: string | null;
-}
-
-/** Who the members are, and what they were given; a writer of facts alone does without. */
-interface People extends Columns, Gifts {
+/** Everything that may change; a writer of facts alone does without what was given. */
+interface Standing extends Columns, Gifts {
   version: number;
   changes: Change[];
-  customers: string;
-  codes: string[];
-  action: Buffer;
-  code: Buffer;
-  instance: Buffer | null;
   said: Said | null;
   expires_at: number | null;
-}
-
-/** What was given, for the writers who change it. */
-interface Gifts {
-  size: number;
-  reward: Buffer | null;
-  rewards: Reward[][];
-  unique_codes: string | null;
-}
-
-/** One assignment of a batch, as plain facts. */
-export interface Member extends Facts {
-  /** Its place in the batch, from 1. */
-  position: number;
-  customerId: string;
-  promoCode: string;
-  actionId: string | undefined;
-  /** Which trigger of its customer it is about; 0 in a scheduled campaign. */
-  instance: number;
-  rewards: Reward[];
-  reason: string | undefined;
-}
-
-/** What happened to one member; a cause that the transitions forbid is skipped, with what came with it. */
-export interface Happening {
-  position: number;
-  state?: Causes['state'];
-  clearance?: Causes['clearance'];
-  redemption?: Causes['redemption'];
-  reason?: string;
-  rewards?: Reward[];
-  /** The platform's own name of what it gave; it stays with the effect whose answer brought it. */
-  reference?: string;
 }
 
 export interface BatchRow extends Written {
@@ -108,22 +54,15 @@ export interface Written {
   read?: Read | undefined;
 }
 
-const values: { [F in Fact]: readonly Facts[F][] } = {
-  state: states,
-  clearance: clearances,
-  redemption: redemptions,
-};
-
-/** Splits lines of elements: no id, code or reference may hold it. */
-export const separator = '\x1f';
-
 const factColumns = `b.pass, b.token, b.folded, b.state, b.clearance, b.redemption, b.reason, b.reasons`;
 
-/** Everything of a batch, with the changes not yet folded. */
-const batchColumns = `${factColumns}, b.version, b.size, b.customers, c.codes, b.code, b.action, b.reward, b.rewards, b.unique_codes,
-  b.instance, b.said, round(extract(epoch from b.expires_at) * 1000)::float8 as expires_at,
+/** How a batch stands, with the changes not yet folded. */
+const standingColumns = `${factColumns}, b.version, b.size, b.reward, b.rewards, b.unique_codes,
+  b.said, round(extract(epoch from b.expires_at) * 1000)::float8 as expires_at,
   (select coalesce(jsonb_agg(to_jsonb(h) order by h.seq), '[]') from change h
     where h.campaign = b.campaign and h.batch = b.number and h.seq > b.folded) as changes`;
+
+const peopleColumns = 'b.customers, c.codes, b.code, b.action, b.instance';
 
 /** Reads a batch with the changes not yet folded laid over. Undefined where there is none. */
 export async function readBatch(
@@ -131,13 +70,14 @@ export async function readBatch(
   campaign: number,
   number: number,
 ): Promise<BatchRow | undefined> {
-  const found = await connection.query<People>({
+  const found = await connection.query<Standing & People>({
     name: 'read_batch',
-    text: `select ${batchColumns} from batch b join campaign c on c.ref = b.campaign
-      where b.campaign = $1 and b.number = $2`,
+    text: `select ${standingColumns}, ${peopleColumns}
+      from batch b join campaign c on c.ref = b.campaign where b.campaign = $1 and b.number = $2`,
     values: [campaign, number],
   });
-  return found.rows[0] && rowOf(campaign, number, found.rows[0]);
+  const [row] = found.rows;
+  return row && rowOf(campaign, number, row, rosterOf(row));
 }
 
 /**
@@ -152,23 +92,36 @@ export async function claimBatch(
   number: number,
   pass?: number,
 ): Promise<BatchRow> {
-  const claimed = await pool.query<People>({
+  const rosters = rostersOf(pool);
+  const known = rosters.find(campaign, number);
+  const values = [campaign, number, pass ?? null];
+  const claim = `update batch b set token = token + 1, pass = coalesce($3, pass)
+    where b.campaign = $1 and b.number = $2 returning`;
+  if (known) {
+    const claimed = await pool.query<Standing>({
+      name: 'claim_known_batch',
+      text: `${claim} ${standingColumns}`,
+      values,
+    });
+    return rowOf(campaign, number, onlyRow(claimed), known);
+  }
+  const claimed = await pool.query<Standing & People>({
     name: 'claim_batch',
-    text: `with b as (
-        update batch set token = token + 1, pass = coalesce($3, pass)
-        where campaign = $1 and number = $2 returning *)
-      select ${batchColumns} from b join campaign c on c.ref = b.campaign`,
-    values: [campaign, number, pass ?? null],
+    text: `with b as (${claim} b.*)
+      select ${standingColumns}, ${peopleColumns} from b join campaign c on c.ref = b.campaign`,
+    values,
   });
-  const people = claimed.rows[0];
-  if (!people) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
-  return rowOf(campaign, number, people);
+  const row = claimed.rows[0];
+  if (!row) throw new Error(`Batch ${number} of campaign ${campaign} is not in the ledger`);
+  const roster = rosterOf(row);
+  rosters.keep(campaign, number, roster);
+  return rowOf(campaign, number, row, roster);
 }
 
-function rowOf(campaign: number, number: number, people: People): BatchRow {
-  const { pass, token, version, changes } = people;
-  const { folded, state, clearance, redemption, reason, reasons } = people;
-  const { size, reward, rewards, unique_codes } = people;
+function rowOf(campaign: number, number: number, row: Standing, roster: Roster): BatchRow {
+  const { pass, token, version, changes } = row;
+  const { folded, state, clearance, redemption, reason, reasons } = row;
+  const { size, reward, rewards, unique_codes } = row;
   const columns = {
     ...{ pass, token, folded, state, clearance, redemption, reason, reasons },
     ...{ size, reward, rewards, unique_codes },
@@ -177,28 +130,15 @@ function rowOf(campaign: number, number: number, people: People): BatchRow {
   const read = { version, change, columns };
   return {
     ...{ campaign, number, pass, token, change, read },
-    members: membersOf(people),
-    said: people.said ?? undefined,
-    expiresAt: people.expires_at ?? undefined,
+    members: membersOf(columns, roster),
+    said: row.said ?? undefined,
+    expiresAt: row.expires_at ?? undefined,
   };
 }
 
 /** A pool's batch as it has just been opened, with nobody told anything yet: it need not be read. */
 export function readAsOpened(members: readonly Pick<Member, 'state'>[]): Read {
-  const size = members.length;
-  const untold = Buffer.alloc(size, clearances.indexOf('none'));
-  const unredeemed = Buffer.alloc(size, redemptions.indexOf('none'));
-  const facts = {
-    ...{ state: Buffer.from(members.map(({ state }) => states.indexOf(state))) },
-    ...{ clearance: untold, redemption: unredeemed },
-    ...{ reason: Buffer.alloc(2 * size), reasons: [] },
-  };
-  const gifts = { size, reward: null, rewards: [], unique_codes: null };
-  return {
-    version: 0,
-    change: 0,
-    columns: { pass: 0, token: 0, folded: '0', ...facts, ...gifts },
-  };
+  return { version: 0, change: 0, columns: columnsAsOpened(members) };
 }
 
 /** Whether it is known what was read of the batch. */
@@ -228,20 +168,6 @@ export function draft(batch: Written & { read: Read }, happenings: readonly Happ
   };
 }
 
-function copyOf(columns: Columns & Gifts): Columns & Gifts {
-  const { state, clearance, redemption, reason, reasons, reward, rewards } = columns;
-  return {
-    ...columns,
-    state: Buffer.from(state),
-    clearance: Buffer.from(clearance),
-    redemption: Buffer.from(redemption),
-    reason: Buffer.from(reason),
-    reasons: [...reasons],
-    reward: reward && Buffer.from(reward),
-    rewards: [...rewards],
-  };
-}
-
 /**
  * Writes what happened into a batch: locks the row, folds the changes, applies the transitions and
  * skips what they forbid. Runs inside the caller's transaction. Returns how many members changed.
@@ -267,36 +193,6 @@ export async function writeBatch(
   return changed;
 }
 
-/** Lays what happened over the columns; returns what a save takes after campaign and number. */
-function layIn(
-  columns: Columns & Partial<Gifts>,
-  change: number,
-  happenings: readonly Happening[],
-): { changed: number; values: unknown[] } {
-  const places = createPlaces(columns.reasons);
-  const touched = new Set<Touched>(change > Number(columns.folded) ? everything : []);
-  const changed = happenings.filter((happening) => applyFacts(columns, places, happening, touched));
-  const given = changed.some(({ rewards }) => rewards) ? giveAll(giftsOf(columns), changed) : {};
-  Object.assign(columns, given);
-  const touchedColumn = (fact: Touched): Buffer | null =>
-    touched.has(fact) ? columns[fact] : null;
-  const values = [
-    change,
-    ...everything.map(touchedColumn),
-    touched.has('reason') ? columns.reasons : null,
-    given.reward ?? null,
-    given.rewards ? JSON.stringify(given.rewards) : null,
-    given.unique_codes ?? null,
-  ];
-  return { changed: changed.length, values };
-}
-
-/** A writer of rewards has read what was given before. */
-function giftsOf({ size, reward, rewards, unique_codes }: Partial<Gifts>): Gifts {
-  if (size === undefined || !rewards) throw new Error('The gifts of the batch were not read');
-  return { size, reward: reward ?? null, rewards, unique_codes: unique_codes ?? null };
-}
-
 /**
  * Appends what happened to one member alone, where the transitions allow it: a bulk writer folds it in
  * later, and a body that was built without it is stale. True when it was appended.
@@ -309,10 +205,8 @@ export async function appendChange<F extends Fact>(
   const columns = await lockColumns(connection, place.campaign, place.batch);
   if (!columns) return false;
   await layChanges(connection, place.campaign, place.batch, columns);
-  const known: readonly Facts[F][] = values[change.fact];
-  const from = elementOf(known, columns[change.fact][place.position - 1]);
-  const to = transition(change.fact, from, change.cause);
-  if (to === undefined) return false;
+  const move = moveOf(columns, place.position - 1, change.fact, change.cause);
+  if (!move) return false;
   await connection.query(
     `insert into change (campaign, batch, position, fact, value, cause, reason)
      values ($1, $2, $3, $4, $5, $6, $7)`,
@@ -321,7 +215,7 @@ export async function appendChange<F extends Fact>(
       place.batch,
       place.position,
       change.fact,
-      known.indexOf(to),
+      move.value,
       change.cause,
       change.reason ?? null,
     ],
@@ -373,139 +267,6 @@ async function layChanges(
   return lay(columns, changes.rows);
 }
 
-/** Lays changes over the columns; returns the number of the last one that they include now. */
-function lay(columns: Columns, changes: readonly Change[]): number {
-  const places = createPlaces(columns.reasons);
-  for (const change of changes) {
-    columns[change.fact][change.position - 1] = change.value;
-    if (change.reason !== null) setReason(columns, places, change.position - 1, change.reason);
-  }
-  return Number(changes.at(-1)?.seq ?? columns.folded);
-}
-
-function membersOf(people: People): Member[] {
-  const { codes, reasons, rewards, code, reason, reward, state, clearance, redemption } = people;
-  const uniqueCodes = people.unique_codes?.split(separator);
-  return people.customers.split(separator).map((customerId, index) => {
-    const action = people.action.readInt32BE(4 * index);
-    return {
-      position: index + 1,
-      customerId,
-      promoCode: elementOf(codes, code.readUInt16BE(2 * index) - 1),
-      actionId: action === 0 ? undefined : String(action),
-      instance: people.instance?.readUInt16BE(2 * index) ?? 0,
-      state: elementOf(states, state[index]),
-      clearance: elementOf(clearances, clearance[index]),
-      redemption: elementOf(redemptions, redemption[index]),
-      rewards: reward
-        ? rewardsOf(rewards[reward.readUInt16BE(2 * index) - 1], uniqueCodes?.[index])
-        : noRewards,
-      reason: reasons[reason.readUInt16BE(2 * index) - 1],
-    };
-  });
-}
-
-const noRewards: Reward[] = [];
-
-/** Unique codes stand in a column of their own, so that equal rewards are stored once. */
-function rewardsOf(rewards: Reward[] | undefined, unique: string | undefined): Reward[] {
-  if (!rewards || !unique) return rewards ?? noRewards;
-  const codes = unique.split('\n');
-  return rewards.map((reward) =>
-    reward.code === undefined ? reward : { ...reward, code: codes.shift() ?? '' },
-  );
-}
-
-/** Columns that a writer changed; the others keep their place on disk. */
-type Touched = Fact | 'reason';
-const everything: readonly Touched[] = ['state', 'clearance', 'redemption', 'reason'];
-
-/** Moves the facts of one member; false where the transitions forbid the first of them. */
-function applyFacts(
-  columns: Columns,
-  places: Map<string, number>,
-  happening: Happening,
-  touched: Set<Touched>,
-): boolean {
-  const index = happening.position - 1;
-  const moves = [
-    moveOf(columns, index, 'state', happening.state),
-    moveOf(columns, index, 'clearance', happening.clearance),
-    moveOf(columns, index, 'redemption', happening.redemption),
-  ];
-  if (happening.state !== undefined && moves[0] === undefined) return false;
-  let moved = false;
-  for (const move of moves) {
-    if (!move) continue;
-    columns[move.fact][index] = move.value;
-    touched.add(move.fact);
-    moved = true;
-  }
-  if (moved && happening.reason !== undefined) {
-    setReason(columns, places, index, happening.reason);
-    touched.add('reason');
-  }
-  return moved;
-}
-
-function moveOf<F extends Fact>(
-  columns: Columns,
-  index: number,
-  fact: F,
-  cause: Causes[F] | undefined,
-): { fact: Fact; value: number } | undefined {
-  if (cause === undefined) return undefined;
-  const known: readonly Facts[F][] = values[fact];
-  const to = transition(fact, elementOf(known, columns[fact][index]), cause);
-  return to === undefined ? undefined : { fact, value: known.indexOf(to) };
-}
-
-function setReason(
-  columns: Columns,
-  places: Map<string, number>,
-  index: number,
-  reason: string,
-): void {
-  // A far side's own words may hold what Postgres cannot store.
-  const words = reason.replaceAll('\0', ' ');
-  columns.reason.writeUInt16BE(placeOf(columns.reasons, places, words, words), 2 * index);
-}
-
-/** Lays rewards in; returns the columns that differ now. The unique codes of most rewards are none. */
-function giveAll(gifts: Gifts, happenings: readonly Happening[]): Partial<Gifts> {
-  const places = new Map(
-    gifts.rewards.map((rewards, index) => [JSON.stringify(rewards), index + 1]),
-  );
-  const reward = gifts.reward ?? Buffer.alloc(2 * gifts.size);
-  let uniqueCodes = gifts.unique_codes?.split(separator);
-  for (const { position, rewards } of happenings) {
-    if (!rewards) continue;
-    const index = position - 1;
-    const codes = rewards.flatMap(({ code }) => code ?? []);
-    const shared = rewards.map((one) => (one.code === undefined ? one : { ...one, code: '' }));
-    const place = placeOf(gifts.rewards, places, JSON.stringify(shared), shared);
-    reward.writeUInt16BE(place, 2 * index);
-    if (codes.length > 0) uniqueCodes ??= Array.from({ length: gifts.size }, () => '');
-    if (uniqueCodes) uniqueCodes[index] = codes.join('\n');
-  }
-  return {
-    reward,
-    rewards: gifts.rewards,
-    ...(uniqueCodes && { unique_codes: uniqueCodes.join(separator) }),
-  };
-}
-
-/** The place of a thing in its list, from 1, where it is put if it is new. */
-function placeOf<T>(list: T[], places: Map<string, number>, name: string, thing: T): number {
-  const place = places.get(name) ?? list.push(thing);
-  places.set(name, place);
-  return place;
-}
-
-function createPlaces(list: readonly string[]): Map<string, number> {
-  return new Map(list.map((text, index) => [text, index + 1]));
-}
-
 /** Whatever was written: a column that is left as it is keeps its place on disk. */
 const save = `update batch set version = version + 1, folded = $3, state = coalesce($4, state),
     clearance = coalesce($5, clearance), redemption = coalesce($6, redemption),
@@ -516,10 +277,3 @@ const save = `update batch set version = version + 1, folded = $3, state = coale
 
 /** Saves a draft, unless somebody has written the batch since it was read: then it saves nothing. */
 export const saveUnlessWritten = `${save} and version = $12`;
-
-/** An element that the ledger's own columns surely have. */
-function elementOf<T>(list: readonly T[], index: number | undefined): T {
-  const value = index === undefined ? undefined : list[index];
-  if (value === undefined) throw new Error(`The ledger has no element ${index} in a column`);
-  return value;
-}

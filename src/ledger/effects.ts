@@ -3,14 +3,13 @@ import type { EffectKind } from '../domain/effect.ts';
 import type { SlotRequest } from '../world.ts';
 import {
   draft,
-  type Happening,
   isRead,
   type Read,
   saveUnlessWritten,
-  separator,
   type Written,
   writeBatch,
 } from './columns.ts';
+import { type Happening, separator } from './packing.ts';
 import { type Connection, transaction } from './pool.ts';
 import { multirange, positionsOf } from './positions.ts';
 import { onlyRow } from './tenants.ts';

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import { noCode } from '../domain/words.ts';
 import type { AudiencePage } from '../world.ts';
-import { separator } from './columns.ts';
+import { separator } from './packing.ts';
 import { type Connection, transaction } from './pool.ts';
 import { onlyRow } from './tenants.ts';
 

@@ -1,6 +1,8 @@
 /** Positions as Postgres writes a multirange: few characters where members stand side by side. */
 export function multirange(positions: readonly number[]): string {
-  const sorted = [...positions].sort((a, b) => a - b);
+  // Nearly always they come in the batch's order.
+  const isSorted = positions.every((position, index) => position >= (positions[index - 1] ?? 0));
+  const sorted = isSorted ? positions : [...positions].sort((a, b) => a - b);
   const ranges: string[] = [];
   let from: number | undefined;
   let last = 0;

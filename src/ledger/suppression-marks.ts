@@ -1,7 +1,8 @@
 import type pg from 'pg';
 import { clearances, states, transition } from '../domain/assignment.ts';
 import type { RevocationReason } from '../domain/words.ts';
-import { type Member, readBatch } from './columns.ts';
+import { readBatch } from './columns.ts';
+import type { Member } from './packing.ts';
 import { type Connection, transaction } from './pool.ts';
 import { positionsOf } from './positions.ts';
 import { onlyRow } from './tenants.ts';

@@ -6,7 +6,7 @@ import { noCode } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
 import { fixExpiry } from '../ledger/campaigns.ts';
 import { knownCode } from '../ledger/codes.ts';
-import type { Happening, Member } from '../ledger/columns.ts';
+import type { Happening, Member } from '../ledger/packing.ts';
 import { isMarkedSuppressed } from '../ledger/suppression-marks.ts';
 import { learnedSize } from '../ledger/tenants.ts';
 import type { AllocationCampaign, AllocationOutcome, LookUpOutcome, Promocode } from '../world.ts';

@@ -1,7 +1,7 @@
 import { cut } from '../domain/batching.ts';
 import { noCode } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
-import type { Happening, Member } from '../ledger/columns.ts';
+import type { Happening, Member } from '../ledger/packing.ts';
 import type { Promotions } from '../world.ts';
 import { readingOf } from './members.ts';
 import type { Scene } from './scene.ts';

@@ -1,5 +1,6 @@
 import { clearConfirmed, unconfirmedPools } from '../ledger/claim-debts.ts';
-import { type Member, readBatch } from '../ledger/columns.ts';
+import { readBatch } from '../ledger/columns.ts';
+import type { Member } from '../ledger/packing.ts';
 import { multirange, positionsOf } from '../ledger/positions.ts';
 import { effectKey, type Order, perform } from './effect.ts';
 import { customersOf } from './members.ts';

@@ -1,4 +1,4 @@
-import type { Member } from '../ledger/columns.ts';
+import type { Member } from '../ledger/packing.ts';
 import type { Reading } from '../world.ts';
 import type { Scene } from './scene.ts';
 

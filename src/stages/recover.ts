@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type EffectKind, nextStep } from '../domain/effect.ts';
 import { type RevocationReason, revocationReasons } from '../domain/words.ts';
-import type { Happening, Member } from '../ledger/columns.ts';
 import { type OpenEffect, type Outcome, openEffects, settle } from '../ledger/effects.ts';
+import type { Happening, Member } from '../ledger/packing.ts';
 import { promocodesOf, recoverAllocation } from './allocate.ts';
 import { repeatConfirmation } from './confirm.ts';
 import { openDiary } from './diary.ts';

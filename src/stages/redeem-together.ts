@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { permitMs } from '../domain/effect.ts';
 import { Fault } from '../domain/fault.ts';
-import type { Member } from '../ledger/columns.ts';
 import { begin, markUnknown, settle, settleWithin } from '../ledger/effects.ts';
+import type { Member } from '../ledger/packing.ts';
 import { transaction } from '../ledger/pool.ts';
 import { redemptionsQueuedAtAll } from '../ledger/redemptions.ts';
 import type { Permit, Promocode, SlotRequest, Taken } from '../world.ts';

@@ -1,7 +1,7 @@
 import { v5 as uuidV5 } from 'uuid';
 import { cut } from '../domain/batching.ts';
 import { record } from '../ledger/batches.ts';
-import type { Member } from '../ledger/columns.ts';
+import type { Member } from '../ledger/packing.ts';
 import { markRedemptionsDue, redemptionsQueuedAt } from '../ledger/redemptions.ts';
 import type { Promocode, RedemptionReport } from '../world.ts';
 import { keyOf, promocodesOf } from './allocate.ts';

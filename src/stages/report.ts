@@ -1,7 +1,7 @@
 import { cut } from '../domain/batching.ts';
 import { type Verdict, verdict } from '../domain/clearance.ts';
 import type { EffectKind } from '../domain/effect.ts';
-import type { Happening, Member } from '../ledger/columns.ts';
+import type { Happening, Member } from '../ledger/packing.ts';
 import { multirange, positionsOf } from '../ledger/positions.ts';
 import { isMarkedSuppressed } from '../ledger/suppression-marks.ts';
 import { effectKey, type Order, perform } from './effect.ts';

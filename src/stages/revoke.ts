@@ -1,7 +1,7 @@
 import type { RevocationReason } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
-import type { Happening, Member } from '../ledger/columns.ts';
 import { giveUpEffects, openEffects } from '../ledger/effects.ts';
+import type { Happening, Member } from '../ledger/packing.ts';
 import { isMarkedSuppressed } from '../ledger/suppression-marks.ts';
 import { learnedSize } from '../ledger/tenants.ts';
 import { keyOf } from './allocate.ts';

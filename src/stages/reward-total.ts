@@ -1,6 +1,6 @@
 import { isHeld } from '../domain/assignment.ts';
-import type { Member } from '../ledger/columns.ts';
 import { exceededTotals, holdByGuard, rememberRewardSum } from '../ledger/guards.ts';
+import type { Member } from '../ledger/packing.ts';
 import type { Scene } from './scene.ts';
 
 /** What this batch gives counts before its first allocation begins, so that no two pass together. */

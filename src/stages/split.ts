@@ -2,7 +2,7 @@ import { cut, halve, halvingCalls } from '../domain/batching.ts';
 import type { Fault } from '../domain/fault.ts';
 import type { FarSide } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
-import type { Happening, Member } from '../ledger/columns.ts';
+import type { Happening, Member } from '../ledger/packing.ts';
 import { learnSize } from '../ledger/tenants.ts';
 import { type Order, perform } from './effect.ts';
 import type { Scene, Stop } from './scene.ts';

@@ -1,8 +1,8 @@
 import { v5 as uuidV5 } from 'uuid';
 import { cut } from '../domain/batching.ts';
 import { Fault } from '../domain/fault.ts';
-import type { Member } from '../ledger/columns.ts';
 import { giveUpEffects } from '../ledger/effects.ts';
+import type { Member } from '../ledger/packing.ts';
 import type { DataConnection } from '../world.ts';
 import { effectKey, type Order, perform } from './effect.ts';
 import { customersOf } from './members.ts';

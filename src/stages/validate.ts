@@ -4,9 +4,9 @@ import { noCode } from '../domain/words.ts';
 import { raiseAlert } from '../ledger/alerts.ts';
 import { record } from '../ledger/batches.ts';
 import { forgetUnknownCode, knownCode, noteInactive, rememberCode } from '../ledger/codes.ts';
-import type { Happening, Member } from '../ledger/columns.ts';
 import type { OpenEffect } from '../ledger/effects.ts';
 import { holdByGuard, releasedOf } from '../ledger/guards.ts';
+import type { Happening, Member } from '../ledger/packing.ts';
 import { learnedSize } from '../ledger/tenants.ts';
 import type { Promocode, Promotions, Validation, ValidationOutcome } from '../world.ts';
 import { effectKey, type Order } from './effect.ts';
@@ -38,8 +38,10 @@ export async function validate(scene: Scene, queue: CodeQueue): Promise<Delivere
   const promocodes = new Map<string, Promocode | undefined>();
   const codes = [...byCode.keys()];
   await queue.standsFor(codes);
+  const [first] = codes;
+  if (first === undefined) return undefined;
   // Behind the batches below, of which the first has found out about the codes for all.
-  for (const code of codes.slice(0, 1)) await queue.comes(code);
+  await queue.comes(first);
   for (const code of codes) promocodes.set(code, await findPromocode(scene, code));
   if (await holdForUnknown(scene, promocodes)) return 'held';
   for (const [code, members] of byCode) {

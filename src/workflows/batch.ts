@@ -1,36 +1,38 @@
 import { log } from '@temporalio/workflow';
 import type { Stage } from '../domain/flow.ts';
-import { effects, shortly } from './proxies.ts';
+import { activityId } from './ids.ts';
+import { effects } from './proxies.ts';
 
-export interface BatchInput {
+/** How a pass walks its batches. */
+export interface Walk {
   ref: number;
-  batch: number;
   pass: number;
   stages: Stage[];
-  /** Those of the stages that ask the ledger alone. */
-  inward: Stage[];
 }
 
 export interface BatchEnd {
   finished: boolean;
   /** Why the batch ended before its recipe did. */
-  stopped: string | null;
+  stopped: string | undefined;
 }
 
 /**
  * One batch of up to 10,000 customers walks the recipe's stages, one after another. It never takes
  * anything back: what is to be revoked is decided, and done, by the revocation story.
  */
-export async function batch(input: BatchInput): Promise<BatchEnd> {
-  const { ref, batch, pass, stages, inward } = input;
+export async function walkBatch({ ref, pass, stages }: Walk, batch: number): Promise<BatchEnd> {
+  let finished = false;
   for (const stage of stages) {
-    const walking = inward.includes(stage) ? shortly.walkInward : effects.walkStage;
-    const end = await walking.executeWithOptions({ summary: stage }, [{ ref, batch, stage, pass }]);
+    const isLast = stage === stages.at(-1);
+    const end = await effects.walkStage.executeWithOptions(
+      { summary: `batch ${batch}: ${stage}`, activityId: activityId.batch(batch, stage) },
+      [{ ref, batch, stage, pass, isLast }],
+    );
     if (end.stopped) {
-      log.info('the batch waits for the next pass', { stage, stopped: end.stopped });
-      await shortly.leaveBatch({ ref, batch, finished: false });
+      log.info('the batch waits for the next pass', { batch, stage, stopped: end.stopped });
       return { finished: false, stopped: end.stopped };
     }
+    finished = end.finished ?? false;
   }
-  return { finished: await shortly.leaveBatch({ ref, batch, finished: true }), stopped: null };
+  return { finished, stopped: undefined };
 }

@@ -91,7 +91,7 @@ async function live(
   progress: ReturnType<typeof createProgress>,
 ): Promise<string> {
   const opened = await ledger.openCampaign(start);
-  const { ref, opening, stages, inward, lanes } = opened;
+  const { ref, opening, stages, lanes } = opened;
   run.opening = opening;
   if (opening === 'closed' || opening === 'fenced' || opening === 'unusable') return opening;
   progress.opened(opened.instants);
@@ -161,7 +161,7 @@ async function live(
     for (const [index, batches] of walked.entries()) {
       const number = index + 1;
       progress.slicing(number);
-      const end = await walkSlice({ ref, pass, slice: number, batches, stages, inward, lanes });
+      const end = await walkSlice({ ref, pass, slice: number, batches, stages, lanes });
       finished += end.finished;
       progress.sliced(end);
       if (end.stopped['held']) run.held = true;

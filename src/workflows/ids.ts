@@ -8,12 +8,16 @@ export const taskQueue = 'promoflow';
 export const workflowId = {
   campaign: (id: CampaignId) => `${id.tenant}/campaign/${id.campaignId}`,
   slice: (parent: string, pass: number, slice: number) => `${parent}/slice/${pass}.${slice}`,
-  batch: (parent: string, batch: number) => `${parent}/batch/${batch}`,
   cancellation: (id: CampaignId) => `${id.tenant}/cancellation/${id.campaignId}`,
   revocation: (parent: string, reason: string) => `${parent}/revocation/${reason}`,
   expiry: (id: CampaignId) => `${id.tenant}/expiry/${id.campaignId}`,
   grants: (tenant: string) => `${tenant}/grants`,
   settlement: (tenant: string) => `${tenant}/settlement`,
+};
+
+/** What a batch's steps are called below its slice: one of them runs at a time. */
+export const activityId = {
+  batch: (batch: number, stage: string) => `batch/${batch}/${stage}`,
 };
 
 /** Search attributes that operators filter by in the Web UI. */

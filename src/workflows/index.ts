@@ -1,5 +1,4 @@
 /** The stories, for the bundler. */
-export { batch } from './batch.ts';
 export { campaign } from './campaign.ts';
 export { cancellation } from './cancellation.ts';
 export { expiry } from './expiry.ts';

@@ -1,4 +1,4 @@
-import { proxyActivities, proxyLocalActivities } from '@temporalio/workflow';
+import { proxyActivities } from '@temporalio/workflow';
 import type { Activities } from '../activities/activities.ts';
 
 /**
@@ -30,6 +30,7 @@ export const ledger = proxyActivities<
     | 'openCampaign'
     | 'campaignStanding'
     | 'startPass'
+    | 'leaveBatch'
     | 'forwardAliveFor'
     | 'fenceDeleted'
     | 'lapse'
@@ -46,15 +47,6 @@ export const ledger = proxyActivities<
     | 'hearGrants'
   >
 >({ startToCloseTimeout: '5 minutes', heartbeatTimeout: noticedWithin, retry: persistent });
-
-/**
- * A few short statements of the ledger, for each batch: not worth the server's time for an activity, and
- * repeated with the workflow task where the worker dies.
- */
-export const shortly = proxyLocalActivities<Pick<Activities, 'walkInward' | 'leaveBatch'>>({
-  startToCloseTimeout: '30 seconds',
-  retry: persistent,
-});
 
 /** Reads the audience, up to a thousand pages behind other work in the limiter. */
 export const audience = proxyActivities<Pick<Activities, 'collectAudience' | 'collectCanceled'>>({

@@ -1,26 +1,18 @@
 import {
-  executeChild,
   getExternalWorkflowHandle,
   log,
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Stage } from '../domain/flow.ts';
-import { type BatchEnd, batch } from './batch.ts';
-import { workflowId } from './ids.ts';
-import { inheritedAttributes } from './inherited.ts';
+import { type BatchEnd, type Walk, walkBatch } from './batch.ts';
 import { inLanes } from './lanes.ts';
 import { type SliceProgress, sliceAdvanced } from './messages.ts';
-import { shortly } from './proxies.ts';
+import { ledger } from './proxies.ts';
 
-export interface SliceInput {
-  ref: number;
-  pass: number;
+export interface SliceInput extends Walk {
   /** Its place in the pass, from 1. */
   slice: number;
   batches: number[];
-  stages: Stage[];
-  inward: Stage[];
   lanes: number;
 }
 
@@ -34,7 +26,7 @@ export interface SliceEnd {
 /** How often a whole slice tells its campaign how far it has come. */
 const tellings = 10;
 
-/** Up to a hundred batches, a bounded number of them in flight; what stops one batch stops them all. */
+/** Up to fifty batches, a bounded number of them in flight; what stops one batch stops them all. */
 export async function slice(input: SliceInput): Promise<SliceEnd> {
   const { pass } = input;
   const stopped: Record<string, number> = {};
@@ -45,7 +37,7 @@ export async function slice(input: SliceInput): Promise<SliceEnd> {
     input.batches,
     input.lanes,
     async (number) => {
-      const end = await runBatch(input, number);
+      const end = await tryToWalk(input, number);
       if (end?.stopped) stopped[end.stopped] = (stopped[end.stopped] ?? 0) + 1;
       walked += 1;
       if (end?.finished) finished += 1;
@@ -72,22 +64,13 @@ async function tellCampaign(progress: SliceProgress): Promise<void> {
   }
 }
 
-/** A batch that fails, or that is still running from an earlier pass, is for the next pass to take. */
-async function runBatch(input: SliceInput, number: number): Promise<BatchEnd | undefined> {
-  const { ref, pass, stages, inward } = input;
-  // The batch's id hangs on the campaign, so that two passes can never run one batch at once.
-  const campaign = workflowInfo().workflowId.replace(/\/slice\/[^/]+$/, '');
+/** A batch that fails is for the next pass to take. */
+async function tryToWalk(walk: Walk, batch: number): Promise<BatchEnd | undefined> {
   try {
-    return await executeChild(batch, {
-      typedSearchAttributes: inheritedAttributes(),
-      workflowId: workflowId.batch(campaign, number),
-      workflowTaskTimeout: '2s',
-      args: [{ ref, batch: number, pass, stages, inward }],
-      staticSummary: `batch ${number}, pass ${pass}: ${stages.join(' ▸ ')}`,
-    });
+    return await walkBatch(walk, batch);
   } catch (error) {
-    log.warn('a batch failed; the next pass takes it', { batch: number, error: String(error) });
-    await shortly.leaveBatch({ ref, batch: number, finished: false });
+    log.warn('a batch failed; the next pass takes it', { batch, error: String(error) });
+    await ledger.leaveBatch({ ref: walk.ref, batch });
     return undefined;
   }
 }

@@ -81,7 +81,10 @@ test('whom nobody asked about, or who was answered false, has nothing to claim',
 });
 
 test('each trigger of its own is claimed once, and a double click claims no second one', async () => {
-  const gate = await gateOf({ repeats: 'each', repeatWindowSeconds: 1 }, { withoutPromotions: true });
+  const gate = await gateOf(
+    { repeats: 'each', repeatWindowSeconds: 1 },
+    { withoutPromotions: true },
+  );
   await gate.ask('ann');
   await expect
     .poll(

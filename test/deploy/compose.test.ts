@@ -165,7 +165,7 @@ describe('the image', () => {
     const scripts = ours.map(([, { command = [] }]) => command[2] ?? '');
     const mains = Object.entries(packageFile.scripts)
       .filter(([name]) => scripts.includes(name))
-      .map(([, run]) => run.replace('node ', ''));
+      .map(([, run]) => run.split(' ').at(-1) ?? '');
     expect(mains).toHaveLength(3);
     for (const main of mains) expect(existsSync(main)).toBe(true);
   });

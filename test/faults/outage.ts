@@ -5,14 +5,14 @@ import { type FarSideName, openWorld, tenant, type World, type WorldOptions } fr
 
 export const farSides = ['optimove', 'promotions', 'platform'] as const satisfies FarSideName[];
 
-/** Calls small and slow enough that an outage comes in the middle of a campaign. */
+/** Few lanes and slow calls, so that an outage comes when some batches are approved and some are not. */
 const slowWorld: WorldOptions = {
   tenancy: {
-    section: { platform: { maxItemsPerCall: 100 }, promotions: { maxCustomersPerCall: 500 } },
-    farSides: { latencyMs: { optimove: 50, promotions: 100, platform: 400, data: 10 } },
+    section: { scheduled: { lanes: 2 }, platform: { maxItemsPerCall: 2_000 } },
+    farSides: { latencyMs: { optimove: 50, promotions: 200, platform: 400, data: 10 } },
   },
 };
-const customers = 20_000;
+const customers = 80_000;
 
 /** What became of the two campaigns of an outage. */
 export interface Outage {

@@ -154,7 +154,7 @@ export const plantedBugs: readonly PlantedBug[] = [
   },
   {
     name: 'a page is stored twice',
-    file: 'src/ledger/audience.ts',
+    file: 'src/ledger/pages.ts',
     find: 'on conflict do nothing`',
     replace:
       'on conflict (campaign, sweep, number) do update set length = page.length + excluded.length, customers = excluded.customers, codes = excluded.codes, actions = excluded.actions`',

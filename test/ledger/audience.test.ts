@@ -85,9 +85,9 @@ test('whatever pages an audience comes on, it is cut as one would by hand', asyn
     { maxLength: 6 },
   );
   // Half of the audiences have nobody on two pages, as nearly all have in life.
-  const pages = fc.tuple(fc.array(rows, { maxLength: 3 }), fc.boolean());
+  const pages = fc.tuple(fc.array(rows, { maxLength: 3 }), fc.boolean(), fc.boolean());
   await fc.assert(
-    fc.asyncProperty(pages, async ([drawn, isPlain]) => {
+    fc.asyncProperty(pages, async ([drawn, isPlain, isCounted]) => {
       const came = drawn.map((page, number) =>
         page.map(([id, code]): [string, string] => [isPlain ? `${id}${number}` : id, code]),
       );
@@ -98,7 +98,8 @@ test('whatever pages an audience comes on, it is cut as one would by hand', asyn
       }
       const expected = membersByHand(came);
       const people = new Set(expected.map((member) => member.split(' ')[0])).size;
-      expect((await cutAudience(pool, ref)).customers).toBe(people);
+      const counted = isCounted ? await countStaged(pool, ref) : undefined;
+      expect((await cutAudience(pool, ref, counted)).customers).toBe(people);
       expect(await membersOf(ref)).toEqual(expected);
       expect(await keysOf(ref)).toBe(expected.length);
     }),

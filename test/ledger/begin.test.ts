@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { record } from '../../src/ledger/batches.ts';
 import { appendChange, claimBatch, readBatch } from '../../src/ledger/columns.ts';
 import {
   aliveFor,
@@ -225,16 +226,40 @@ test('an answer that comes after its effect was taken for not sent still counts'
   expect(await verdictOf()).toBe('done');
 });
 
-test('a settled effect frees its slot a window after the answer', async () => {
-  const beginning = await begin(ledger.pool, intent(), slotOf(1));
-  if (beginning.verdict !== 'begun') throw new Error('there was a slot');
-  await settled(beginning.effect, 'done', beginning.slot);
-  const slot = await ledger.pool.query<{ answered: boolean }>(
-    'select answered is not null as answered from slot where id = $1',
-    [beginning.slot],
-  );
-  expect(slot.rows).toEqual([{ answered: true }]);
-});
+test.each(['just read', 'written since it was read', 'not read'] as const)(
+  'of a batch that was %s an answer is settled whole, with its slot, and once',
+  async (how) => {
+    const { pool } = ledger;
+    const place = { campaign: campaign.ref, number: 1 };
+    const beginning = await begin(pool, intent(), slotOf(1));
+    if (beginning.verdict !== 'begun') throw new Error('there was a slot');
+    const read = how === 'not read' ? undefined : await readBatch(pool, campaign.ref, 1);
+    if (how === 'written since it was read') {
+      await record(pool, place, [{ position: 2, state: 'lapsed', reason: 'suppressed' }]);
+    }
+    const settlement = {
+      ...{ effect: beginning.effect, slot: beginning.slot, outcome: 'done' as const },
+      happenings: [1, 2].map((position) => ({ position, state: 'passed' as const })),
+    };
+    const batch = read ?? place;
+    const isWritten = how === 'written since it was read';
+    expect(await settle(pool, batch, settlement)).toBe(isWritten ? 1 : 2);
+    // As after a process that died behind the commit, whose settlement is made again.
+    expect(await settle(pool, batch, settlement)).toBe(0);
+    const members = (await readBatch(pool, campaign.ref, 1))?.members ?? [];
+    const second = isWritten ? 'lapsed' : 'screened';
+    expect(members.map(({ state }) => state)).toEqual([
+      ...['screened', second],
+      ...['targeted', 'targeted'],
+    ]);
+    const found = await pool.query(
+      `select e.outcome, s.answered is not null as answered
+       from effect e join slot s on s.id = e.slot where e.id = $1`,
+      [beginning.effect],
+    );
+    expect(found.rows).toEqual([{ outcome: 'done', answered: true }]);
+  },
+);
 
 test('a lost answer leaves the effect open, off the wire, with what it left behind', async () => {
   const effect = await begun({ kind: 'approve', key: 'report/1' });

@@ -13,11 +13,12 @@ import { record } from '../../src/ledger/batches.ts';
 import {
   appendChange,
   type BatchRow,
-  type Happening,
+  claimBatch,
   readBatch,
   writeBatch,
 } from '../../src/ledger/columns.ts';
 import { countCampaign } from '../../src/ledger/counts.ts';
+import type { Happening } from '../../src/ledger/packing.ts';
 import { transaction } from '../../src/ledger/pool.ts';
 import { openLedger, row, runningCampaign, type TestLedger } from './ledger.ts';
 
@@ -321,4 +322,16 @@ test('counts lay the changes over the arrays, and count a customer of several co
     unknownCustomers: 0,
     redemptions: { none: 4 },
   });
+});
+
+test('a batch is claimed as it stands, also where the process knows who is in it', async () => {
+  const { pool } = ledger;
+  const { ref } = await runningCampaign(pool, [row('a', 'X'), row('b', 'X', 'Y')]);
+  const first = await claimBatch(pool, ref, 1);
+  const happening = { position: 2, state: 'screened_out', reason: 'suppressed' } as const;
+  await record(pool, { campaign: ref, number: 1 }, [happening]);
+  const again = await claimBatch(pool, ref, 1, 7);
+  expect(again).toMatchObject({ token: first.token + 1, pass: 7 });
+  expect(again.members).toEqual((await readBatch(pool, ref, 1))?.members);
+  expect(again.members[1]).toMatchObject({ customerId: 'b', state: 'screened_out' });
 });

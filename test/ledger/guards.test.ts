@@ -5,7 +5,7 @@ import type { CampaignId } from '../../src/domain/words.ts';
 import { openAlerts } from '../../src/ledger/alerts.ts';
 import { record } from '../../src/ledger/batches.ts';
 import { campaignOf } from '../../src/ledger/campaigns.ts';
-import { appendChange, type Happening } from '../../src/ledger/columns.ts';
+import { appendChange } from '../../src/ledger/columns.ts';
 import { begin, type Intent, settle } from '../../src/ledger/effects.ts';
 import {
   exceededTotals,
@@ -16,6 +16,7 @@ import {
   rememberRewardSum,
 } from '../../src/ledger/guards.ts';
 import { lookForConcerns } from '../../src/ledger/lookout.ts';
+import type { Happening } from '../../src/ledger/packing.ts';
 import { transaction } from '../../src/ledger/pool.ts';
 import { holdCampaign } from '../../src/ledger/standing.ts';
 import type { AudienceRow, Log } from '../../src/world.ts';

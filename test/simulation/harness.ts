@@ -99,8 +99,6 @@ export function createHarness(
   async function obey(run: Run, command: Command): Promise<void> {
     if (command.scheduleActivity) {
       attempt(run, command.scheduleActivity, 1);
-    } else if (command.scheduleLocalActivity) {
-      attempt(run, command.scheduleLocalActivity, 1);
     } else if (command.startTimer) {
       const { seq, startToFireTimeout } = command.startTimer;
       const firesAt = timeline.now() + requiredTsToMs(startToFireTimeout, 'timer');
@@ -120,9 +118,8 @@ export function createHarness(
           ...(!known && { failure: { message: 'not found', applicationFailureInfo: {} } }),
         },
       });
-    } else if (command.requestCancelActivity ?? command.requestCancelLocalActivity) {
-      const canceling = command.requestCancelActivity ?? command.requestCancelLocalActivity;
-      const seq = canceling?.seq ?? 0;
+    } else if (command.requestCancelActivity) {
+      const seq = command.requestCancelActivity.seq ?? 0;
       if (run.deaf.has(seq)) return;
       run.deaf.add(seq);
       run.jobs.push({ resolveActivity: { seq, result: { cancelled: { failure: canceled } } } });
@@ -177,9 +174,7 @@ export function createHarness(
 
   function attempt(
     run: Run,
-    command:
-      | coresdk.workflow_commands.IScheduleActivity
-      | coresdk.workflow_commands.IScheduleLocalActivity,
+    command: coresdk.workflow_commands.IScheduleActivity,
     number: number,
   ): void {
     const seq = command.seq ?? 0;

@@ -7,7 +7,8 @@ import type { Plan } from '../../src/domain/campaign.ts';
 import type { Stage } from '../../src/domain/flow.ts';
 import type { CampaignId, RevocationReason } from '../../src/domain/words.ts';
 import { record } from '../../src/ledger/batches.ts';
-import { type Happening, type Member, readBatch } from '../../src/ledger/columns.ts';
+import { readBatch } from '../../src/ledger/columns.ts';
+import type { Happening, Member } from '../../src/ledger/packing.ts';
 import { createTurns } from '../../src/limiter/turns.ts';
 import type { AudienceRow } from '../../src/world.ts';
 import { runningCampaign, type TestLedger } from '../ledger/ledger.ts';
@@ -68,7 +69,10 @@ export async function openBatch(
       case 'suppressed':
         return environment.run(activities.revokeBatch, { ref, batch: 1, reason: stage });
       default:
-        return environment.run(activities.walkStage, { ref, batch: 1, stage, pass: 1 });
+        return environment.run(activities.walkStage, {
+          ...{ ref, batch: 1, stage, pass: 1 },
+          isLast: false,
+        });
     }
   }
 

@@ -32,7 +32,6 @@ test('a campaign is decided as soon as its batches are, and leaves the expiry be
   const run = workflowId.campaign(id('1'));
   await stage.keepHistory('campaign', run);
   await stage.keepHistory('slice', workflowId.slice(run, 1, 1));
-  await stage.keepHistory('batch', workflowId.batch(run, 1));
   await stage.keepHistory('revocation', workflowId.revocation(run, 'deadline'));
 });
 

@@ -2,7 +2,6 @@ import type { Activities } from '../../src/activities/activities.ts';
 import type { Refusal } from '../../src/domain/act.ts';
 import type { Announcement } from '../../src/domain/campaign.ts';
 import { forwardKinds } from '../../src/domain/effect.ts';
-import { inwardStages } from '../../src/domain/flow.ts';
 import type { CampaignId } from '../../src/domain/words.ts';
 import { endOf } from '../../src/ledger/campaigns.ts';
 import { openBooks } from './fake-books.ts';
@@ -159,8 +158,7 @@ export function createFakeLedger(options: {
       if (opening === 'reopened' || opening === 'resumed') reopen(campaign);
       const { ref, instants, collected, audience } = campaign;
       const { stages: recipe, lanes } = audience;
-      const inward = inwardStages(recipe, false);
-      return { opening, ref, instants, stages: recipe, inward, lanes, collected };
+      return { opening, ref, instants, stages: recipe, lanes, collected };
     },
 
     async campaignStanding({ ref }) {
@@ -275,25 +273,20 @@ export function createFakeLedger(options: {
     // Optimove names nobody whom the ledger does not know.
     async collectCanceled() {},
 
-    async walkStage({ ref, batch, stage }) {
+    async walkStage({ ref, batch, stage, isLast }) {
       const campaign = campaignOf(ref);
       const { kinds, walk } = stages[stage];
-      return claimAndWalk(outside, campaign, batchOf(campaign, batch), kinds, walk);
+      const row = batchOf(campaign, batch);
+      const { stopped } = await claimAndWalk(outside, campaign, row, kinds, walk);
+      if (stopped) return { stopped };
+      const isOpen = campaign.effects.some((effect) => effect.open && effect.batch === batch);
+      const finished = isLast && !isOpen;
+      if (finished) row.finished = true;
+      return { finished };
     },
 
-    async walkInward({ ref, batch, stage }) {
-      const campaign = campaignOf(ref);
-      const { kinds, walk } = stages[stage];
-      return claimAndWalk(outside, campaign, batchOf(campaign, batch), kinds, walk);
-    },
-
-    async leaveBatch({ ref, batch, finished }) {
-      const campaign = campaignOf(ref);
-      const open = campaign.effects.some((effect) => effect.open && effect.batch === batch);
-      const ends = finished && !open;
-      if (ends) batchOf(campaign, batch).finished = true;
-      return ends;
-    },
+    // The fake has no order among the codes.
+    async leaveBatch() {},
 
     async batchesToRevoke({ ref, reason }) {
       return heldBatches(campaignOf(ref), reason);

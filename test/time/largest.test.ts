@@ -20,7 +20,7 @@ test('a million customers, a hundred batches, stay in short histories of small p
   });
   expect(ended).toBe('decided');
   const run = workflowId.campaign(id);
-  const histories = [run, workflowId.slice(run, 1, 1), workflowId.batch(run, 100)];
+  const histories = [run, workflowId.slice(run, 1, 1), workflowId.slice(run, 1, 2)];
   for (const one of histories) {
     const history = await stage.workflow.getHandle(one).fetchHistory();
     const json = historyToJSON(history);

@@ -170,7 +170,7 @@ describe("Temporal's own Cancel", () => {
     const play: Play = {
       deadlineMs: 30 * minuteMs,
       before: async (activity, input) => {
-        const redeems = activity === 'walkInward' && JSON.stringify(input).includes('"redeem"');
+        const redeems = activity === 'walkStage' && JSON.stringify(input).includes('"redeem"');
         if (redeems && !campaign.fence) await handleOf('10').cancel();
       },
     };

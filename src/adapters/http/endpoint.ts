@@ -141,6 +141,21 @@ export function createEndpoint(settings: EndpointSettings, deps: Dependencies): 
     }
   }
 
+  /** A call holds the bytes alone while it waits and is answered: what they were made of is large. */
+  function callOf<A>(request: Omit<EffectRequest<A>, 'body'>, body: Body): Call<A> {
+    return {
+      hash: body.hash,
+      timeoutMs: request.timeoutMs,
+      limit,
+      async send(permit) {
+        const out = outgoing(request, body, request.key);
+        refusals.check(out);
+        const beforeSend = () => checkPermit(out.name, permit);
+        return ask({ ...out, beforeSend }, request.read, async () => {});
+      },
+    };
+  }
+
   return {
     read: (request, { rank, signal }) =>
       inTurn(async () => {
@@ -156,20 +171,7 @@ export function createEndpoint(settings: EndpointSettings, deps: Dependencies): 
         });
       }),
 
-    call(request) {
-      const body = buildBody(request.body);
-      return {
-        hash: body.hash,
-        timeoutMs: request.timeoutMs,
-        limit,
-        async send(permit) {
-          const out = outgoing(request, body, request.key);
-          refusals.check(out);
-          const beforeSend = () => checkPermit(out.name, permit);
-          return ask({ ...out, beforeSend }, request.read, async () => {});
-        },
-      };
-    },
+    call: ({ body, ...request }) => callOf(request, buildBody(body)),
   };
 }
 
