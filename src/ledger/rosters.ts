@@ -12,7 +12,7 @@ export interface Roster {
 /** Some more than there are batches in flight; one takes up to a megabyte. */
 const mostKept = 16;
 
-/** The rosters that a process has read of a ledger, the one used last at the end. */
+/** The rosters that a process has read of a ledger, the latest at the end. */
 const kept = new WeakMap<pg.Pool, Map<string, Roster>>();
 
 /** The rosters of a ledger that this process has read lately, so that each stage need not read them anew. */

@@ -26,6 +26,13 @@ describe('the house', () => {
     );
   });
 
+  it('keeps nothing between two runs: they share the modules of the stories', () => {
+    const shared = sources.filter(({ path }) => /^src\/(domain|workflows)\//.test(path));
+    expect(shared.filter(({ source }) => keepsState.test(source)).map(({ path }) => path)).toEqual(
+      [],
+    );
+  });
+
   it('reads the environment in one file', () => {
     const readers = sources.filter(
       ({ path, source }) => path.startsWith('src/') && source.includes('process.env'),
@@ -36,7 +43,19 @@ describe('the house', () => {
 
 const ENVIRONMENT = 'src/config/environment.ts';
 
+/** A module's own variable, or a collection of its own that can grow. */
+const keepsState =
+  /^(?:export )?(?:let |var |const \w+(?:: [^=]+)? = (?:new (?:Map|Set|WeakMap)\b(?!\(\[)|\[\]|\{\}))/m;
+
 describe('the check itself', () => {
+  it.each([
+    'let runs = 0;',
+    'const seen = new Map<string, number>();',
+    'export const all: string[] = [];',
+  ])('finds what is kept between runs: %s', (line) =>
+    expect(keepsState.test(`import a from 'b';\n${line}\n`)).toBe(true),
+  );
+
   it.each([
     ['src/domain/plan.ts', "import { z } from 'zod';", 'values from zod'],
     ['src/domain/plan.ts', "import { join } from 'node:path';", 'values from node:path'],
