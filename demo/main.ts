@@ -1,11 +1,14 @@
 import { parseArgs } from 'node:util';
 import { startSandbox } from '../sandbox/sandbox.ts';
+import { claimedSection, runClaimed } from './claimed.ts';
 import { type Product, startProduct, tenant } from './product.ts';
 import { runScheduled } from './scheduled.ts';
 import { runTriggered } from './triggered.ts';
 
-const usage = `npm run demo -- [--triggered] [--customers N] [--json] [--exit]
+const usage = `npm run demo -- [--flow F | --triggered] [--customers N] [--json] [--exit]
 
+  --flow F        managed: whoever is approved holds the reward (the default);
+                  claimed: whoever is approved may claim it, and the sandbox's shop does
   --triggered     customers meet a trigger, and the gate is asked of each
   --customers N   how many customers the campaign targets (100000), or meet the trigger (4000)
   --json          one JSON object as the last line of the output
@@ -22,7 +25,8 @@ interface Show {
 }
 
 const shows = {
-  scheduled: { section: {}, customers: 100_000, run: runScheduled },
+  managed: { section: {}, customers: 100_000, run: runScheduled },
+  claimed: { section: claimedSection, customers: 100_000, run: runClaimed },
   triggered: { section: { triggered: { gate: true } }, customers: 4_000, run: runTriggered },
 } satisfies Record<string, Show>;
 
@@ -36,13 +40,14 @@ interface Wishes {
 function readWishes(): Wishes {
   const { values } = parseArgs({
     options: {
+      flow: { type: 'string' },
       triggered: { type: 'boolean', default: false },
       customers: { type: 'string' },
       json: { type: 'boolean', default: false },
       exit: { type: 'boolean', default: false },
     },
   });
-  const show = values.triggered ? shows.triggered : shows.scheduled;
+  const show = showOf(values);
   const customers = Number(values.customers ?? show.customers);
   if (!Number.isInteger(customers) || customers < 1) {
     throw new Error(
@@ -50,6 +55,13 @@ function readWishes(): Wishes {
     );
   }
   return { show, customers, json: values.json, exit: values.exit };
+}
+
+function showOf({ flow, triggered }: { flow?: string; triggered: boolean }): Show {
+  if (flow === undefined) return triggered ? shows.triggered : shows.managed;
+  if (triggered) throw new Error(`--flow and --triggered exclude each other\n\n${usage}`);
+  if (flow === 'managed' || flow === 'claimed') return shows[flow];
+  throw new Error(`--flow takes managed or claimed, not ${flow}\n\n${usage}`);
 }
 
 async function main(): Promise<number> {

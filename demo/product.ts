@@ -23,6 +23,9 @@ export interface Product {
   webUi: string;
   hookUrl: string;
   gateUrl: string;
+  claimsUrl: string;
+  /** The key under which the tenant's shop claims. */
+  shopKey: string;
   databaseUrl: string;
   /** What the operator API says of a campaign; undefined before it was announced. */
   read(campaignId: string): Promise<Reading | undefined>;
@@ -55,7 +58,7 @@ export async function startProduct(
   section: Record<string, unknown> = {},
 ): Promise<Product> {
   const folder = mkdtempSync(join(tmpdir(), 'promoflow-demo-'));
-  const secrets = { operator: secret(), hook: secret() };
+  const secrets = { operator: secret(), hook: secret(), shop: secret() };
   const config = join(folder, 'promoflow.yaml');
   writeFileSync(config, stringify(tenantFile(sandbox, secrets, section)), { mode: 0o600 });
   const child = spawn(process.execPath, [start], {
@@ -92,6 +95,8 @@ export async function startProduct(
       sandbox,
       hookUrl: `${note.url}/hooks/${tenant}/${secrets.hook}`,
       gateUrl: `${note.url}/gate/${tenant}/${secrets.hook}`,
+      claimsUrl: `${note.url}/claims/${tenant}`,
+      shopKey: secrets.shop,
       async read(campaignId) {
         const answer = await fetch(`${note.url}/api/tenants/${tenant}/campaigns/${campaignId}`, {
           headers,
@@ -113,7 +118,7 @@ function secret(): string {
 
 function tenantFile(
   sandbox: Sandbox,
-  secrets: { operator: string; hook: string },
+  secrets: { operator: string; hook: string; shop: string },
   section: Record<string, unknown>,
 ): unknown {
   const urls = sandbox.urls(tenant);
@@ -123,6 +128,7 @@ function tenantFile(
       [tenant]: {
         timeZone: 'Europe/Malta',
         webhookToken: secrets.hook,
+        apiKeys: [secrets.shop],
         optimove: { baseUrl: urls.optimove, apiKey: 'sandbox-optimove-key' },
         promotions: { baseUrl: urls.promotions, apiKey: 'sandbox-promotions-key' },
         platform: {

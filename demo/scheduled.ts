@@ -17,7 +17,8 @@ export async function runScheduled(
     deadlineInSeconds,
     hookUrl: product.hookUrl,
   });
-  screen.announce(campaignId, wishes.customers, product);
+  const { customers } = wishes;
+  screen.announce(campaignId, { customers, deadline: 'in 30 minutes' }, product);
   await sandbox.announce(tenant, campaignId);
   await screen.follow(() => product.read(campaignId));
   const result = await judge(product, campaignId);

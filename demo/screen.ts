@@ -13,17 +13,24 @@ export function createScreen(quiet: boolean) {
     void (quiet ? process.stderr : process.stdout).write(`${text}\n`);
 
   return {
-    announce(campaignId: string, customers: number, product: Product): void {
+    announce(
+      campaignId: string,
+      { customers, deadline }: { customers: number; deadline: string },
+      product: Product,
+    ): void {
       say(
-        `\nCampaign ${campaignId}: ${customers.toLocaleString('en')} customers, deadline in 30 minutes`,
+        `\nCampaign ${campaignId}: ${customers.toLocaleString('en')} customers, deadline ${deadline}`,
       );
       say(`  Temporal Web UI   ${product.webUi}`);
       say(`  operator API      ${product.url}/docs`);
       say(`  sandbox           ${product.sandbox.url}\n`);
     },
 
-    /** Follows the campaign to its end, redemptions included. */
-    async follow(read: () => Promise<Reading | undefined>): Promise<void> {
+    /** Follows the campaign to its end, redemptions included; whoever is in an open state is not done. */
+    async follow(
+      read: () => Promise<Reading | undefined>,
+      open = ['targeted', 'screened', 'validated'],
+    ): Promise<void> {
       const bar = new SingleBar(
         { format: '  {bar} {percentage} % | {value} of {total} | {phase}', stream: process.stderr },
         Presets.shades_classic,
@@ -33,7 +40,7 @@ export function createScreen(quiet: boolean) {
         const asked = Date.now();
         const now = await read();
         if (now) {
-          const { total, done, phase } = measure(now);
+          const { total, done, phase } = measure(now, open);
           bar.setTotal(Math.max(1, total));
           bar.update(done, { phase });
           if (now.phase === 'closed' && (now.counts.redemptions['queued'] ?? 0) === 0) break;
@@ -76,12 +83,12 @@ export function createScreen(quiet: boolean) {
   };
 }
 
-function measure({ phase, counts, held }: Reading): { total: number; done: number; phase: string } {
+function measure(
+  { phase, counts, held }: Reading,
+  openStates: readonly string[],
+): { total: number; done: number; phase: string } {
   const all = Object.values(counts.states).reduce((sum, count) => sum + count, 0);
-  const open = ['targeted', 'screened', 'validated'].reduce(
-    (sum, state) => sum + (counts.states[state] ?? 0),
-    0,
-  );
+  const open = openStates.reduce((sum, state) => sum + (counts.states[state] ?? 0), 0);
   const queued = counts.redemptions['queued'] ?? 0;
   const doing = phase === 'closed' ? `redeeming, ${queued} to go` : phase;
   return { total: all, done: all - open, phase: held ? `held: ${held}` : doing };

@@ -11,8 +11,8 @@ export const SENT = 4;
 /** Event 11 told of it. */
 export const TOLD = 8;
 
-/** More instances of one customer are not played. */
-const MOST_INSTANCES = 16;
+/** More instances of one customer are not played; where all triggers are one, another follows a no only. */
+const MOST_INSTANCES = { each: 16, once: 4 };
 
 /** What makes a campaign a triggered one: who met its trigger when, and what was said of them. */
 export interface Trigger {
@@ -40,7 +40,7 @@ export interface Trigger {
 
 export function openTrigger(options: TriggeredOptions): Trigger {
   const total = options.customers;
-  const most = options.repeats === 'each' ? MOST_INSTANCES : 1;
+  const most = MOST_INSTANCES[options.repeats];
   return {
     options,
     total,
@@ -66,7 +66,8 @@ export function meetTrigger(trigger: Trigger, index: number, atMs: number): numb
   const { begun, begunAtMs, options, most } = trigger;
   const before = begun[index] ?? 0;
   const elapsedMs = atMs - (begunAtMs[index] ?? 0);
-  const isOver = options.repeats === 'each' && elapsedMs >= options.repeatWindowSeconds * 1000;
+  const isLater = elapsedMs >= options.repeatWindowSeconds * 1000;
+  const isOver = isLater && (options.repeats === 'each' || isUndecided(trigger, index, before - 1));
   if (before > 0 && !isOver) return before - 1;
   if (before >= most) return -1;
   if (before === 0) trigger.customers += 1;
@@ -74,6 +75,12 @@ export function meetTrigger(trigger: Trigger, index: number, atMs: number): numb
   begunAtMs[index] = atMs;
   trigger.highest = Math.max(trigger.highest, before + 1);
   return before;
+}
+
+/** A no may have told nothing of the customer, as of a gate that was late: another answer may follow it. */
+function isUndecided(trigger: Trigger, index: number, instance: number): boolean {
+  const facts = toldOf(trigger, index, instance);
+  return (facts & DENIED) !== 0 && (facts & ALLOWED) === 0;
 }
 
 export function toldOf(trigger: Trigger, index: number, instance: number): number {

@@ -1,7 +1,8 @@
 import { sliceBatches } from '../domain/batching.ts';
 import { grantRecipe } from '../domain/tenant.ts';
 import { campaignOf } from '../ledger/campaigns.ts';
-import { nextEventInMs, openGrants, postponeEvents, waitingEvents } from '../ledger/grants.ts';
+import { openGrants } from '../ledger/grant-pools.ts';
+import { nextEventInMs, postponeEvents, waitingEvents } from '../ledger/grants.ts';
 import { isPoolFinished } from '../ledger/overdue.ts';
 import { createNumbers } from '../ledger/pools.ts';
 import type { Debt } from '../ledger/unsettled.ts';
@@ -18,7 +19,7 @@ export interface Hearing {
   heard: number;
   /** Pools that have not given all yet. */
   pools: Debt[];
-  /** In how long events that wait for their check's answer are looked at again; null: none waits. */
+  /** In how long what waits for a check's answer, or for an award, is looked at again; null: nothing does. */
   laterMs: number | null;
 }
 

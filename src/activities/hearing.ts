@@ -1,12 +1,12 @@
 import { batchCustomers, cut } from '../domain/batching.ts';
 import type { Executed, Met } from '../domain/executed.ts';
 import { type TenantSettings, type TriggeredSettings, triggeredPlan } from '../domain/tenant.ts';
+import { markGrants } from '../ledger/grant-pools.ts';
 import {
   closeEvents,
   type Heard,
   hearEvents,
   lockWaiting,
-  markGrants,
   postponeEvents,
   type Waiting,
 } from '../ledger/grants.ts';
@@ -50,7 +50,7 @@ export async function hearCampaign(
       await closeEvents(connection, closed);
       return closed.length;
     }
-    const heard = await hearEvents(connection, row.ref, waiting, windowMsOf(triggered));
+    const heard = await hearEvents(connection, row.ref, waiting, repeatsOf(triggered));
     const judged = waiting.flatMap((event, index) => {
       const found = heard[index];
       return found ? [{ event, ...found }] : [];
@@ -128,8 +128,8 @@ function closingOf({ event, verdict }: Judged): { id: number; reason: string }[]
   return [{ id: event.id, reason: givesNothing ? 'it names no promo code' : reasons[verdict] }];
 }
 
-function windowMsOf({ repeats, repeatWindowSeconds }: TriggeredSettings): number | null {
-  return repeats === 'once' ? null : repeatWindowSeconds * 1_000;
+function repeatsOf({ repeats, repeatWindowSeconds }: TriggeredSettings) {
+  return { windowMs: repeatWindowSeconds * 1_000, isOnce: repeats === 'once' };
 }
 
 const idOf = ({ id }: Waiting): number => id;

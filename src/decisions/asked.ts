@@ -1,5 +1,6 @@
 import type { Check, Said } from '../domain/check.ts';
 import type { TriggeredSettings } from '../domain/tenant.ts';
+import type { Trigger } from '../ledger/told.ts';
 import type { TriggeredCampaign } from '../ledger/triggered.ts';
 
 /** Why a check was answered as it was: one of few words, which the figures count by. */
@@ -85,6 +86,15 @@ export function ask(
 /** What is left of its time, milliseconds. */
 export function leftOf({ dueAt }: Asked): number {
   return dueAt - performance.now();
+}
+
+/** Its name in the ledger, once it has been taken in. */
+export function triggerOf({ campaign, check, instance }: Asked): Trigger {
+  return {
+    campaign: campaign?.row.ref ?? 0,
+    customerId: check.userId,
+    instance: instance ?? 0,
+  };
 }
 
 /** As it stands in the ledger. */

@@ -11,6 +11,7 @@ import type { Deciding, Memory } from './house.ts';
 import { createIntake } from './intake.ts';
 import { createLines } from './lines.ts';
 import { mostWaiting } from './shedding.ts';
+import { createTellings } from './tellings.ts';
 
 export type Decisions = ReturnType<typeof createDecisions>;
 
@@ -40,6 +41,7 @@ export function createDecisions(house: Deciding) {
     return triggeredPlan(tenant);
   };
   const denials = createDenials(house, planOf);
+  const tellings = createTellings(house);
   const memory = createMemory(house);
   const lines = createLines(house, memory);
   const claims = createClaims(house, memory);
@@ -62,16 +64,18 @@ export function createDecisions(house: Deciding) {
         clearTimeout(over);
         if (asking.get(key) === one) asking.delete(key);
         if (!isWritten) denials.add(key, one, told, one.isSettling);
+        else if (told.allowed && !one.isElsewhere) tellings.add(one);
       },
     );
     const due = setTimeout(() => {
       if (asked.isSettling) return;
-      if (asked.isElsewhere) void intake.giveUp(asked);
+      if (asked.isElsewhere) intake.giveUp(asked);
       else asked.answer({ allowed: false, cause: 'late' });
     }, leftOf(asked));
-    // The ledger has not said which answer stands: false is told, and stands.
+    // The ledger has not said which answer stands: false is told, and stands. After a stall timers come
+    // before what has arrived meanwhile, which is heard first.
     const over = setTimeout(() => {
-      asked.answer({ allowed: false, cause: 'ledger_away' });
+      setImmediate(() => asked.answer({ allowed: false, cause: 'ledger_away' }));
     }, budgetMs);
     settingsOf.set(asked, tenant);
     asking.set(key, asked);

@@ -1,20 +1,20 @@
 import { claimsOpen } from '../domain/campaign.ts';
-import type { Said } from '../domain/check.ts';
 import { permitMs } from '../domain/effect.ts';
 import { Fault } from '../domain/fault.ts';
 import { fixExpiry } from '../ledger/campaigns.ts';
 import { openClaims } from '../ledger/claims.ts';
+import { readAsOpened } from '../ledger/columns.ts';
 import type { Intent } from '../ledger/effects.ts';
-import type { Member } from '../ledger/packing.ts';
 import { allocationOrder } from '../stages/allocate.ts';
 import { type Begun, intentOf, type Order, type Performed, perform } from '../stages/effect.ts';
 import type { Scene } from '../stages/scene.ts';
-import { validationOrder } from '../stages/validate.ts';
+import { alertInactive, validationOrder } from '../stages/validate.ts';
 import type { Promocode, SlotRequest, Taken } from '../world.ts';
+import { buildClaims, type ClaimPool } from './claim-pool.ts';
 import { busy, type ClaimAnswer } from './claimable.ts';
 import { type Claimed, timeLeft } from './claimed.ts';
 import type { Drain } from './gathering.ts';
-import { codesOf, expiryOf, type Line, sceneOf } from './line.ts';
+import { codesOf, expiryOf, type Line } from './line.ts';
 import { timed } from './opening.ts';
 
 /** Claims of one campaign and the same codes, which go in pools. */
@@ -26,8 +26,7 @@ export interface ClaimLine {
 
 /** A pool of claims that is open, and its first effect. */
 export interface Opened {
-  scene: Scene;
-  asked: readonly Claimed[];
+  pool: ClaimPool;
   send(): Promise<Performed>;
 }
 
@@ -104,10 +103,11 @@ async function openNow(
   const asked = drain.take(line.mostPerPool).filter((one) => !one.isAnswered);
   if (!promocodes) for (const one of asked) one.answer(unknownCode);
   if (!promocodes || asked.length === 0) return none;
-  const scene = sceneOfClaims(of, number, asked);
-  const { intent, send } = firstOf(line, scene, promocodes);
+  const { expiresAt = expiryOf(line) } = of;
+  const pool = buildClaims(line, asked, { number, promocodes, expiresAt });
+  const { intent, send } = firstOf(line, pool);
   const permit = { until: performance.now() + permitMs };
-  const { batch } = scene;
+  const { batch } = pool.scene;
   const beginning = await openClaims(
     line.house.pool,
     {
@@ -131,7 +131,8 @@ async function openNow(
       drain.putBack(asked);
       return { taken: false, retryInMs: beginning.waitMs };
     case 'begun':
-      return { taken: true, value: { scene, asked, send: () => send({ beginning, permit }) } };
+      batch.read = readAsOpened(pool.members);
+      return { taken: true, value: { pool, send: () => send({ beginning, permit }) } };
     case 'stale':
       for (const one of asked) look(one);
       return none;
@@ -141,45 +142,14 @@ async function openNow(
   }
 }
 
-function sceneOfClaims(
-  { line, expiresAt }: ClaimLine,
-  number: number,
-  asked: readonly Claimed[],
-): Scene {
-  const members = asked
-    .flatMap(({ claim: { customerId }, places }) => places.map((place) => ({ customerId, place })))
-    .map(({ customerId, place }, index): Member => {
-      const { promoCode, actionId, instance } = place;
-      const facts = { state: 'screened', clearance: 'approved', redemption: 'none' } as const;
-      return {
-        ...{ ...facts, position: index + 1, customerId, promoCode, actionId, instance },
-        ...{ rewards: [], reason: undefined },
-      };
-    });
-  const lefts = asked.map(timeLeft);
-  const scene = sceneOf(line, number, members, {
-    firstMs: Math.min(...lefts),
-    lastMs: Math.max(...lefts),
-  });
-  const session = asked.flatMap(({ claim: { customerId, sessionProperties } }) =>
-    sessionProperties ? [[customerId, sessionProperties] as const] : [],
-  );
-  const said: Said = {
-    ...line.said,
-    claims: Object.fromEntries(asked.map(({ claim }) => [claim.customerId, claim.claimId])),
-    ...(session.length > 0 && { session: Object.fromEntries(session) }),
-  };
-  return { ...scene, batch: { ...scene.batch, said, expiresAt: expiresAt ?? expiryOf(line) } };
-}
-
 interface First {
   intent: Intent;
   send(begun: Begun): Promise<Performed>;
 }
 
 /** The first effect of a pool: the validation of its first code, or else the allocation. */
-function firstOf(line: Line, scene: Scene, promocodes: Map<string, Promocode>): First {
-  const { members, expiresAt = 0 } = scene.batch;
+function firstOf(line: Line, { scene, members, promocodes }: ClaimPool): First {
+  const { expiresAt = 0 } = scene.batch;
   const code = line.promoCodes.find((one) => promocodes.has(one)) ?? '';
   const promocode = promocodes.get(code);
   if (!line.validates || !promocode) {
@@ -188,8 +158,18 @@ function firstOf(line: Line, scene: Scene, promocodes: Map<string, Promocode>): 
       timed(line.allocating, allocationOrder(scene, members, { expiresAt }, promocodes)),
     );
   }
+  const inactive = new Set<string>();
   const asked = members.filter((member) => member.promoCode === code);
-  return first(scene, timed(line.validating, validationOrder(scene, promocode, asked, new Set())));
+  const order = validationOrder(scene, promocode, asked, inactive);
+  const { intent, send } = first(scene, timed(line.validating, order));
+  return {
+    intent,
+    async send(begun) {
+      const performed = await send(begun);
+      await alertInactive(scene, code, inactive.size);
+      return performed;
+    },
+  };
 }
 
 function first<A>(scene: Scene, order: Order<A>): First {

@@ -90,6 +90,12 @@ function refuse(reason: ClaimRefusal, detail?: string): ClaimStanding {
   return { next: 'answer', answer };
 }
 
+/**
+ * In what Promotions says of a budget or an audience cap that is used up; only BUDGET_EXCEEDED is
+ * documented (API §10.5), and constants come here in small letters.
+ */
+const budgetWords = /budget|cap(?![a-z])/i;
+
 type Stand = 'held' | 'under_way' | 'open' | { reason: ClaimRefusal };
 
 function standOf({ state, clearance, isClaimed, reason }: Claimable): Stand {
@@ -106,7 +112,7 @@ function standOf({ state, clearance, isClaimed, reason }: Claimable): Stand {
     case 'moved':
       return 'under_way';
     case 'refused':
-      return { reason: /budget|cap\b/i.test(reason ?? '') ? 'budget_gone' : 'not_eligible' };
+      return { reason: budgetWords.test(reason ?? '') ? 'budget_gone' : 'not_eligible' };
     case 'declined':
       return { reason: 'declined' };
     case 'expired':

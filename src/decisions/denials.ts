@@ -34,7 +34,9 @@ export function createDenials(house: Deciding, planOf: (asked: Asked) => Plan) {
     try {
       await place(denials);
       await write(denials);
-      for (const { key } of denials) told.delete(key);
+      for (const { key, asked } of denials) if (asked.instance !== undefined) told.delete(key);
+      // Somebody else wrote the same instance at that moment: another look finds it.
+      drain.putBack(denials.filter(({ asked }) => asked.instance === undefined));
     } catch (error) {
       house.log.warn({ error: String(error), waiting: told.size }, 'falses are not written yet');
       await delay(pauseMs, undefined, { ref: false });
@@ -49,13 +51,14 @@ export function createDenials(house: Deciding, planOf: (asked: Asked) => Plan) {
       const id = { tenant: asked.tenant, campaignId: asked.check.campaignId };
       asked.campaign ??= await openTriggered(house.pool, id, planOf(asked), []);
     }
+    if (strangers.length === 0) return;
     const known = await takeIn(
       house.pool,
       strangers.map((asked) => ({
         campaign: asked.campaign?.row.ref ?? 0,
         customerId: asked.check.userId,
         leftMs: 0,
-        windowMs: windowOf(asked),
+        ...repeatsOf(asked),
       })),
     );
     for (const [index, asked] of strangers.entries()) asked.instance = known[index]?.instance;
@@ -75,10 +78,13 @@ export function createDenials(house: Deciding, planOf: (asked: Asked) => Plan) {
       })),
     );
     for (const [index, { asked, wasSettling }] of placed.entries()) {
-      if (wasSettling) await asked.undo();
-      if (!written[index]?.allowed) continue;
+      if (!written[index]?.allowed) {
+        if (wasSettling) await asked.undo();
+        continue;
+      }
+      // Somebody was told true: what it gave stays, whatever this process has told.
       const facts = { tenant: asked.tenant, campaign: asked.check.campaignId };
-      house.log.warn(facts, 'a repeat was told false of what the ledger has answered true before');
+      house.log.warn(facts, 'one was told false of a trigger that others were told true of');
     }
   }
 
@@ -98,7 +104,8 @@ export function createDenials(house: Deciding, planOf: (asked: Asked) => Plan) {
   };
 }
 
-/** Triggers within this long are one instance; null: however much later. */
-export function windowOf({ settings }: Asked): number | null {
-  return settings.repeats === 'once' ? null : settings.repeatWindowSeconds * 1_000;
+/** Which triggers are one instance. */
+export function repeatsOf({ settings }: Asked) {
+  const { repeats, repeatWindowSeconds } = settings;
+  return { windowMs: repeatWindowSeconds * 1_000, isOnce: repeats === 'once' };
 }

@@ -14,7 +14,7 @@ import { failureOf, late, stoppedBy } from './endings.ts';
 import type { Drain } from './gathering.ts';
 import type { Line } from './line.ts';
 import { type Opened, open, timed } from './opening.ts';
-import { ownOf, type Pool } from './pool.ts';
+import { causeOf, ownOf, type Pool } from './pool.ts';
 
 /**
  * The life of a pool: open + begin ▸ send ▸ settle + begin ▸ send ▸ settle + answer. Whoever waits in the
@@ -101,8 +101,9 @@ async function reread(pool: Pool): Promise<Scene> {
 }
 
 function refusalOf(members: readonly Member[]): Decision {
-  const reason = members.find((member) => member.reason !== undefined)?.reason;
-  return { allowed: false, cause: 'refused', ...(reason !== undefined && { reason }) };
+  const against = members.find((member) => member.reason !== undefined);
+  if (!against?.reason) return { allowed: false, cause: 'failed' };
+  return { allowed: false, cause: causeOf(against.state), reason: against.reason };
 }
 
 function answerRest(pool: Pool, decision: Decision): void {

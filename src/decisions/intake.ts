@@ -1,10 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan } from '../domain/campaign.ts';
 import { noCode } from '../domain/words.ts';
-import { type Answered, answersOf, answerTriggers, type Known, takeIn } from '../ledger/answers.ts';
+import { type Answered, answerTriggers, type Known, takeIn } from '../ledger/answers.ts';
+import { answersOf, markTold } from '../ledger/told.ts';
 import { openTriggered, type TriggeredCampaign } from '../ledger/triggered.ts';
-import { type Asked, type Decision, decisionOf, leftOf, reasonOf } from './asked.ts';
-import { windowOf } from './denials.ts';
+import { type Asked, type Decision, decisionOf, leftOf, reasonOf, triggerOf } from './asked.ts';
+import { repeatsOf } from './denials.ts';
 import { gather } from './gathering.ts';
 import type { Deciding } from './house.ts';
 
@@ -40,7 +41,7 @@ export function createIntake(
             campaign: one.campaign?.row.ref ?? 0,
             customerId: one.check.userId,
             leftMs: leftOf(one),
-            windowMs: windowOf(one),
+            ...repeatsOf(one),
           })),
         );
         for (const [index, one] of asked.entries()) place(one, known[index]);
@@ -72,11 +73,39 @@ export function createIntake(
     const asked = drain.take(mostAtOnce).filter((one) => !one.isAnswered);
     if (asked.length === 0) return;
     try {
-      const answers = await answersOf(house.pool, asked.map(nameOf));
+      const answers = await answersOf(house.pool, asked.map(triggerOf));
       for (const [index, one] of asked.entries()) {
         const answer = answers[index];
         if (answer) one.answer(repeatOf(answer), 'written');
         else awaited.add(one);
+      }
+    } catch (error) {
+      lose(asked, error);
+    }
+  });
+
+  /** Those whose time is over are false, unless they are answered by now. */
+  const overdue = gather<Asked>(1, async (drain) => {
+    const asked = drain.take(mostAtOnce).filter((one) => !one.isAnswered);
+    if (asked.length === 0) return;
+    try {
+      const findings = asked.map((one) => ({
+        ...triggerOf(one),
+        allowed: false,
+        reason: reasonOf(late),
+      }));
+      const answers = await answerTriggers(house.pool, findings);
+      for (const [index, one] of asked.entries()) {
+        const answer = answers[index];
+        if (answer && !answer.allowed) one.answer(repeatOf(answer), 'written');
+      }
+      // A true that its gateway may not have told: it is told here, and stands from then on.
+      const untold = asked.filter((one) => !one.isAnswered);
+      if (untold.length === 0) return;
+      const told = await markTold(house.pool, untold.map(triggerOf));
+      for (const [index, one] of untold.entries()) {
+        const answer = told[index];
+        if (answer) one.answer(repeatOf(answer), 'written');
       }
     } catch (error) {
       lose(asked, error);
@@ -130,16 +159,8 @@ export function createIntake(
       }
     },
 
-    /** The time of a check that another gateway answers is over: false, unless it is answered by now. */
-    async giveUp(asked: Asked): Promise<void> {
-      try {
-        const finding = { ...nameOf(asked), allowed: false, reason: reasonOf(late) };
-        const [answer] = await answerTriggers(house.pool, [finding]);
-        if (answer) asked.answer(repeatOf(answer), 'written');
-      } catch (error) {
-        lose([asked], error);
-      }
-    },
+    /** The time of a check that another gateway answers is over. */
+    giveUp: (asked: Asked): void => overdue.add(asked),
     waiting: (): number => arriving.waiting() + awaited.waiting(),
   };
 }
@@ -148,12 +169,4 @@ const late = { allowed: false, cause: 'late' } as const;
 
 function repeatOf(answered: Answered): Decision {
   return { ...decisionOf(answered, 'repeat'), cause: 'repeat' };
-}
-
-function nameOf({ campaign, check, instance }: Asked) {
-  return {
-    campaign: campaign?.row.ref ?? 0,
-    customerId: check.userId,
-    instance: instance ?? 0,
-  };
 }

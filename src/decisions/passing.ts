@@ -13,10 +13,12 @@ import { findingOf } from './pool.ts';
  * reward is claimed later. Answers and batch are one commit.
  */
 export async function passAll(line: Line, drain: Drain<Asked>): Promise<void> {
-  const asked = drain.take(line.mostPerPool).filter((one) => !one.isAnswered);
-  if (asked.length === 0) return;
+  const taken = drain.take(line.mostPerPool);
   try {
     const number = await line.memory.nextNumber();
+    // Whose time has ended meanwhile was told false: no true may be written for him any more.
+    const asked = taken.filter((one) => !one.isAnswered);
+    if (asked.length === 0) return;
     for (const one of asked) one.isSettling = true;
     const { pool } = line.house;
     const answers = await sharedTransaction(pool, line.campaign.row.ref, async (connection) => {
@@ -35,7 +37,7 @@ export async function passAll(line: Line, drain: Drain<Asked>): Promise<void> {
       one.answer(decisionOf({ allowed, reason }, allowed ? 'passed' : 'failed'), 'written');
     }
   } catch (error) {
-    for (const one of asked) one.answer(failureOf(line, error));
+    for (const one of taken) one.answer(failureOf(line, error));
   }
 }
 

@@ -1,4 +1,4 @@
-import { isFinal } from '../domain/assignment.ts';
+import { isFinal, type State } from '../domain/assignment.ts';
 import { verdict } from '../domain/clearance.ts';
 import type { EffectKind } from '../domain/effect.ts';
 import { permitMs } from '../domain/effect.ts';
@@ -132,12 +132,17 @@ export function findingOf(asked: Asked, allowed: boolean, reason: string): Findi
 /** The first of a customer's members that stands against an approval says why. */
 function refusalOf(members: readonly Member[]): string {
   const against = members.find(({ state }) => isFinal(state) && state !== 'allocated');
-  const cause: Cause = against?.state === 'declined' ? 'declined' : 'refused';
+  const cause = against ? causeOf(against.state) : 'failed';
   return reasonOf({
     allowed: false,
     cause,
     ...(against?.reason !== undefined && { reason: against.reason }),
   });
+}
+
+/** A member that neither Promotions nor the platform refused tells nothing of its customer. */
+export function causeOf(state: State): Cause {
+  return state === 'refused' || state === 'declined' ? state : 'failed';
 }
 
 async function answerAll(

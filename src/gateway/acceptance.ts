@@ -1,4 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { refusedWebhookAlert } from '../domain/alert.ts';
 import { permitMs } from '../domain/effect.ts';
 import { hasGate, type TenantSettings } from '../domain/tenant.ts';
@@ -13,6 +13,8 @@ import { executedOf, unheeded } from './executed.ts';
 
 /** A store that has not answered by then is away; Optimove waits for our answer. */
 const ledgerBoundMs = 1_500;
+/** What only the ledger may keep has nowhere else to go, and nobody promises to send it again (API §5.5). */
+const ledgerAloneMs = 10_000;
 const temporalBoundMs = 2_000;
 
 export type AcceptanceStarts = Pick<Starts, 'startCampaign' | 'startCancellation' | 'kickGrants'>;
@@ -132,7 +134,7 @@ async function take(
 
 /** What needs no start; only the ledger may keep it, because it may carry a customer's id. */
 async function keep(deps: AcceptanceDeps, delivery: Delivery): Promise<Acceptance> {
-  const recorded = await record(deps, delivery);
+  const recorded = await record(deps, delivery, ledgerAloneMs);
   if (!recorded) return 'nowhere';
   const { type, campaignId, status } = delivery;
   if (status === 'quarantined' && recorded.times === 1) {
@@ -156,10 +158,14 @@ async function showProblem(
   }
 }
 
-async function record(deps: AcceptanceDeps, delivery: Delivery): Promise<Receipt | undefined> {
+async function record(
+  deps: AcceptanceDeps,
+  delivery: Delivery,
+  boundMs = ledgerBoundMs,
+): Promise<Receipt | undefined> {
   const { tenant, type, campaignId } = delivery;
   try {
-    const receipt = await within(ledgerBoundMs, deps.inbox.record(delivery));
+    const receipt = await within(boundMs, deps.inbox.record(delivery));
     const { reason } = delivery;
     deps.log.info({ tenant, type, campaignId, reason, ...receipt }, 'a webhook was recorded');
     return receipt;
@@ -188,7 +194,11 @@ async function startDirectly(
 
 async function within<T>(boundMs: number, work: Promise<T>): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${boundMs} ms`)), boundMs);
+  const timer = setTimeout(async () => {
+    // After a stall timers come before what has arrived meanwhile, which is heard first.
+    await turn();
+    reject(new Error(`no answer within ${boundMs} ms`));
+  }, boundMs);
   try {
     return await Promise.race([work, promise]);
   } finally {

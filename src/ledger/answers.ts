@@ -10,9 +10,19 @@ export interface Arrival {
   customerId: string;
   /** How much of its time is left, milliseconds. */
   leftMs: number;
-  /** Triggers within this long of the first are one instance; null: all are, for ever. */
-  windowMs: number | null;
+  /** Triggers within this long of the first are one instance. */
+  windowMs: number;
+  /** A later trigger is answered from the first, too, where that was decided. */
+  isOnce: boolean;
 }
+
+/**
+ * Whether an answer tells nothing of its customer: we were late, busy, held up, or something was away. It
+ * stands for its instance, but does not spend the one chance of a customer.
+ */
+export const isUndecided = (answer: string): string =>
+  `coalesce(not ${answer}.answer and split_part(${answer}.reason, ':', 1) in
+    ('late', 'shed', 'failed', 'ledger_away', 'held', 'halted'), ${answer}.due < clock_timestamp())`;
 
 /** Why nothing begins for a check that has just come. */
 export type Standstill = 'fenced' | 'halted' | 'held' | 'suppressed';
@@ -22,7 +32,7 @@ export interface Known {
   instance: number;
   /** Written now: whoever wrote it brings it to its answer. */
   isFresh: boolean;
-  /** Undefined while it is not decided. */
+  /** Undefined while it is not decided, or a true that nobody is known to have been told. */
   answer: boolean | undefined;
   reason: string | undefined;
   /** How long it may still become true, milliseconds. */
@@ -53,6 +63,7 @@ export async function takeIn(
       arrivals.map((one) => one.customerId),
       arrivals.map((one) => Math.max(0, Math.floor(one.leftMs))),
       arrivals.map((one) => one.windowMs),
+      arrivals.map((one) => one.isOnce),
     ],
   });
   const known: (Known | undefined)[] = arrivals.map(() => undefined);
@@ -72,11 +83,12 @@ export async function takeIn(
 const takeInStatement = `
 with asked as (
   select a.*, md5(a.customer)::uuid as hash
-  from unnest($1::int[], $2::text[], $3::int[], $4::float8[]) with ordinality
-    as a(campaign, customer, left_ms, window_ms, place)
+  from unnest($1::int[], $2::text[], $3::int[], $4::float8[], $5::boolean[]) with ordinality
+    as a(campaign, customer, left_ms, window_ms, is_once, place)
 ), known as (
-  select a.*, l.instance, l.answer, l.reason, l.due,
-    l.instance is null or l.asked_at <= clock_timestamp() - a.window_ms * interval '1 ms' as is_next,
+  select a.*, l.instance, case when not l.answer or l.told then l.answer end as answer, l.reason, l.due,
+    l.instance is null or l.asked_at <= clock_timestamp() - a.window_ms * interval '1 ms'
+      and (not a.is_once or ${isUndecided('l')}) as is_next,
     case when c.fence is not null then 'fenced' when t.halted is not null then 'halted'
       when c.held is not null or t.held is not null then 'held'
       when s.customer is not null then 'suppressed' end as standstill
@@ -112,7 +124,7 @@ export interface Finding {
   instance: number;
   allowed: boolean;
   reason: string | undefined;
-  /** Told false without the ledger: it stands whatever the ledger says. */
+  /** Told false by whoever may have written a true: it stands, unless that true was told. */
   isTold?: boolean;
 }
 
@@ -150,20 +162,20 @@ export async function answerTriggers(
   return answers;
 }
 
-// The clock is read when the row is locked: an answer that waited for it is judged by the end of the wait.
-// Rows are locked in the order of their key, each found by all of it: joined in any other way, each
-// trigger would be compared with all of its campaign.
-const answerStatement = `
+// The clock is read when all rows are locked: an answer that waited is judged by the end of the wait. Rows
+// are locked in the order of their key, each found by all of it. They are written by their key, too: an
+// update that joins would be free to compare each trigger with all of its campaign.
+export const answerStatement = `
 with found as materialized (
   select w.*, md5(w.customer)::uuid as hash
   from unnest($1::int[], $2::text[], $3::smallint[], $4::boolean[], $5::text[], $6::boolean[])
-    with ordinality as w(campaign, customer, instance, allowed, reason, told, place)
+    with ordinality as w(campaign, customer, instance, allowed, reason, stands, place)
   order by w.campaign, md5(w.customer)::uuid, w.instance
 ), held as materialized (
-  select f.*, a.answer, a.reason as earlier
+  select f.*, a.answer, a.told, a.due, a.reason as earlier
   from found f
   cross join lateral (
-    select x.answer, x.reason from answer x
+    select x.answer, x.told, x.due, x.reason from answer x
     where x.campaign = f.campaign and x.customer = f.hash and x.instance = f.instance
     for no key update) a
 ), locked as materialized (
@@ -171,50 +183,22 @@ with found as materialized (
       when (select true from suppression s where s.tenant = c.tenant and s.customer = h.customer)
         then 'suppressed' end as standstill
   from held h join campaign c on c.ref = h.campaign
+), open as (
+  select distinct on (campaign, hash, instance) campaign, hash, instance, due, allowed, standstill, reason
+  from locked where answer is null or stands and answer and not told
+  order by campaign, hash, instance, place
 ), answered as (
-  update answer a set (answer, reason, answered_at) = (
-    select v.answer, case when l.allowed and not v.answer then coalesce(l.standstill, 'late')
-        else l.reason end, clock_timestamp()
-    from (select l.allowed and l.standstill is null and clock_timestamp() < a.due as answer) v)
-  from locked l
-  where a.campaign = l.campaign and a.customer = l.hash and a.instance = l.instance
-    and (l.answer is null or l.told and l.answer)
+  insert into answer as a (campaign, customer, instance, due, answer, reason, answered_at)
+  select campaign, hash, instance, due, v.answer,
+    case when o.allowed and not v.answer then coalesce(o.standstill, 'late') else o.reason end,
+    clock_timestamp()
+  from open o cross join lateral (
+    select o.allowed and o.standstill is null and clock_timestamp() < o.due as answer offset 0) v
+  on conflict (campaign, customer, instance) do update
+    set answer = excluded.answer, reason = excluded.reason, answered_at = excluded.answered_at
   returning a.campaign, a.customer, a.instance, a.answer, a.reason
 )
 select l.place::int, coalesce(n.answer, l.answer) as answer,
   case when n.answer is not null then n.reason else l.earlier end as reason
 from locked l
 left join answered n on n.campaign = l.campaign and n.customer = l.hash and n.instance = l.instance`;
-
-/** One trigger by its name in the ledger. */
-export interface Trigger {
-  campaign: number;
-  customerId: string;
-  instance: number;
-}
-
-/** The answers of these triggers, in their order; undefined for what is not decided yet. */
-export async function answersOf(
-  pool: pg.Pool,
-  triggers: readonly Trigger[],
-): Promise<(Answered | undefined)[]> {
-  const found = await pool.query<{ place: number; answer: boolean; reason: string | null }>({
-    name: 'answers_of',
-    text: `select w.place::int, a.answer, a.reason
-      from unnest($1::int[], $2::text[], $3::smallint[]) with ordinality
-        as w(campaign, customer, instance, place)
-      join answer a on a.campaign = w.campaign and a.customer = md5(w.customer)::uuid
-        and a.instance = w.instance
-      where a.answer is not null`,
-    values: [
-      triggers.map((one) => one.campaign),
-      triggers.map((one) => one.customerId),
-      triggers.map((one) => one.instance),
-    ],
-  });
-  const answers: (Answered | undefined)[] = triggers.map(() => undefined);
-  for (const { place, answer, reason } of found.rows) {
-    answers[place - 1] = { allowed: answer, reason: reason ?? undefined };
-  }
-  return answers;
-}

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Connection } from './pool.ts';
 import { onlyRow } from './tenants.ts';
 import type { Debt } from './unsettled.ts';
 
@@ -19,21 +20,35 @@ export async function handOverClaims(
   });
 }
 
-/** Confirmations are told this long after the first claim of a pool is granted, many at once. */
+/**
+ * Confirmations are told this long after a pool has ended, with all that end meanwhile: it leaves most of the
+ * 30 s that they may take to the turn and to a repeat.
+ */
 const confirmAfterMs = 5_000;
 
-/** Every claim of the pool has its end; who has claimed is to be confirmed, where that is wanted. */
+/** What follows on claims that have come to their end. */
+export interface ClaimsEnding {
+  /** Optimove is told who has claimed. */
+  confirms: boolean;
+  /** Redemptions are queued, to be told not before so many milliseconds from now; undefined: none are. */
+  redeemInMs: number | undefined;
+}
+
+/** Every claim of the pool has its end; from now on settlement owes what follows. */
 export async function finishClaims(
-  pool: pg.Pool,
+  connection: pg.Pool | Connection,
   batch: { campaign: number; number: number },
-  confirms: boolean,
+  { confirms, redeemInMs }: ClaimsEnding,
 ): Promise<void> {
-  await pool.query({
+  await connection.query({
     name: 'finish_claims',
-    text: `update batch set finished = true,
-        confirm_at = case when $3 then clock_timestamp() + $4 * interval '1 ms' end
+    text: `update batch set finished = true, claimed_until = least(claimed_until, clock_timestamp()),
+        confirm_at = case when $3 then clock_timestamp() + $4 * interval '1 ms' end,
+        redemptions_queued_at = coalesce(redemptions_queued_at,
+          case when $5::float8 is not null then clock_timestamp() end),
+        redemptions_due_at = coalesce(redemptions_due_at, clock_timestamp() + $5 * interval '1 ms')
       where campaign = $1 and number = $2 and not finished`,
-    values: [batch.campaign, batch.number, confirms, confirmAfterMs],
+    values: [batch.campaign, batch.number, confirms, confirmAfterMs, redeemInMs ?? null],
   });
 }
 
@@ -92,7 +107,8 @@ export async function nextClaimDebtMs(pool: pg.Pool, tenant: string): Promise<nu
 
 /**
  * Numbers of the pools of a campaign whose customers are to be confirmed, `first` before all others, as
- * many as hold no more than so many assignments.
+ * many as hold no more than so many assignments. Also those that need not be told yet: with them, no more
+ * than one call in five seconds is made while claims go on.
  */
 export async function unconfirmedPools(
   pool: pg.Pool,
@@ -103,8 +119,7 @@ export async function unconfirmedPools(
   const found = await pool.query<{ number: number }>(
     `select number from (
        select number, sum(size) over (order by number <> $2, confirm_at, number) as total
-       from batch where campaign = $1 and confirm_at is not null
-         and (number = $2 or confirm_at <= clock_timestamp())) b
+       from batch where campaign = $1 and confirm_at is not null) b
      where total <= $3 or number = $2`,
     [campaign, first, most],
   );

@@ -66,6 +66,11 @@ export async function findClaimable(
   return places;
 }
 
+/**
+ * `offset 0` holds the server to the order that is right however many batches there are: from the customer
+ * to his assignments, and from them to their batches. Left to itself it goes through all batches while
+ * it knows nothing of a young table, and keeps to it.
+ */
 const findStatement = `
 select w.place::int, c.codes[a.code] as "promoCode", a.code, a.instance, a.batch, a.position,
   action_at(b.action, a.position) as action,
@@ -82,9 +87,11 @@ select w.place::int, c.codes[a.code] as "promoCode", a.code, a.instance, a.batch
   round(extract(epoch from b.expires_at) * 1000)::float8 as "expiresAt",
   b.claimed_until is not null as "isClaimed", s.customer is not null as "isSuppressed"
 from unnest($1::int[], $2::text[]) with ordinality as w(campaign, customer, place)
-join assignment a on a.campaign = w.campaign and a.customer = md5(w.customer)::uuid
-join campaign c on c.ref = a.campaign
-join batch b on b.campaign = a.campaign and b.number = a.batch
+cross join lateral (select * from assignment a
+  where a.campaign = w.campaign and a.customer = md5(w.customer)::uuid offset 0) a
+cross join lateral (select * from batch b
+  where b.campaign = a.campaign and b.number = a.batch offset 0) b
+join campaign c on c.ref = w.campaign
 left join suppression s on s.tenant = c.tenant and s.customer = w.customer
 order by w.place, a.code, a.instance`;
 

@@ -136,8 +136,8 @@ function rowOf(campaign: number, number: number, row: Standing, roster: Roster):
   };
 }
 
-/** A pool's batch as it has just been opened, with nobody told anything yet: it need not be read. */
-export function readAsOpened(members: readonly Pick<Member, 'state'>[]): Read {
+/** A pool's batch as it has just been opened: it need not be read. */
+export function readAsOpened(members: readonly Pick<Member, 'state' | 'clearance'>[]): Read {
   return { version: 0, change: 0, columns: columnsAsOpened(members) };
 }
 

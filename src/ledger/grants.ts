@@ -1,7 +1,8 @@
 import type pg from 'pg';
-import type { Executed, Met } from '../domain/executed.ts';
+import type { Executed } from '../domain/executed.ts';
+import { type Arrival, isUndecided } from './answers.ts';
+import { awardsLagMs, awardsPauseMs, isUnfinished } from './grant-pools.ts';
 import type { Connection } from './pool.ts';
-import type { Debt } from './unsettled.ts';
 
 // Events 11 wait in the inbox until a round of the grants story hears them: in one transaction an event
 // is judged by the answer of its trigger, comes into a pool where it is to give, and its row is closed.
@@ -37,15 +38,25 @@ export async function waitingEvents(
   return found.rows.map((row) => ({ ...row, id: Number(row.id) }));
 }
 
-/** In how long the next event that was postponed is to be heard, milliseconds; undefined: none waits. */
+/**
+ * In how long the next event that was postponed is to be heard, or a pool whose awards do not show yet is to
+ * be walked again, milliseconds; undefined: nothing waits.
+ */
 export async function nextEventInMs(pool: pg.Pool, tenant: string): Promise<number | undefined> {
   const found = await pool.query<{ ms: number | null }>(
-    `select ceil(extract(epoch from greatest(min(coalesce(i.leased_until, now())) - now(),
+    `select ceil(extract(epoch from greatest(min(w.at) - now(),
        case when count(*) > 0 then interval '0' end)) * 1000)::int as ms
-     from inbox i join tenant t on t.ref = i.tenant
-     left join campaign c on c.tenant = i.tenant and c.id = i.campaign
-     where t.name = $1 and i.status = 'queued' and ${isOpen}`,
-    [tenant],
+     from (
+       select coalesce(i.leased_until, now()) as at
+       from inbox i join tenant t on t.ref = i.tenant
+       left join campaign c on c.tenant = i.tenant and c.id = i.campaign
+       where t.name = $1 and i.status = 'queued' and ${isOpen}
+       union all
+       -- One that is due is walked now: how it goes is looked at after a pause.
+       select greatest(b.again_at, now() + $2 * interval '1 ms')
+       from batch b join campaign c on c.ref = b.campaign join tenant t on t.ref = c.tenant
+       where t.name = $1 and b.again_at > now() - $3 * interval '1 ms' and ${isUnfinished}) w`,
+    [tenant, awardsPauseMs, awardsLagMs],
   );
   return found.rows[0]?.ms ?? undefined;
 }
@@ -99,15 +110,15 @@ export interface Heard {
 }
 
 /**
- * Judges events 11 of one campaign, each customer once, in the order given. Triggers within `windowMs` of
- * the first are one instance; null: all are, for ever. A trigger that only event 11 told of is written as
+ * Judges events 11 of one campaign, each customer once, in the order given. Which triggers are
+ * one instance is told by `repeats`, as for checks. A trigger that only event 11 told of is written as
  * answered false: whoever asks the gate about it afterwards has been sent the campaign already.
  */
 export async function hearEvents(
   connection: Connection,
   campaign: number,
   events: readonly Waiting[],
-  windowMs: number | null,
+  repeats: Pick<Arrival, 'windowMs' | 'isOnce'>,
 ): Promise<Heard[]> {
   const found = await connection.query<Heard>({
     name: 'hear_events',
@@ -116,7 +127,8 @@ export async function hearEvents(
       campaign,
       events.map(({ executed }) => executed.customerId),
       events.map(({ receivedAt }) => receivedAt),
-      windowMs,
+      repeats.windowMs,
+      repeats.isOnce,
     ],
   });
   return found.rows;
@@ -128,7 +140,8 @@ with asked as (
   from unnest($2::text[], $3::float8[]) with ordinality as a(customer, at, place)
 ), known as materialized (
   select a.*, l.instance, l.answer, l.executed_at, coalesce(l.instance is null
-    or l.asked_at <= a.met_at - $4::float8 * interval '1 ms', false) as is_next
+    or l.asked_at <= a.met_at - $4::float8 * interval '1 ms'
+      and (not $5::boolean or ${isUndecided('l')}), false) as is_next
   from asked a
   left join lateral (
     select * from answer x where x.campaign = $1 and x.customer = a.hash
@@ -141,7 +154,7 @@ with asked as (
   from known where is_next order by hash
   on conflict do nothing returning w.customer, w.instance
 ), confirmed as (
-  update answer a set executed_at = clock_timestamp() from known k
+  update answer a set executed_at = clock_timestamp(), told = true from known k
   where a.campaign = $1 and a.customer = k.hash and a.instance = k.instance and not k.is_next
     and k.answer and a.executed_at is null
   returning a.customer
@@ -154,58 +167,6 @@ from known k
 left join fresh f on f.customer = k.hash
 left join confirmed n on n.customer = k.hash
 order by k.place`;
-
-/**
- * Makes a pool that was just opened one of events 11: its due is the end of what it gives, and what the
- * events said of its customers is kept until it has been given.
- */
-export async function markGrants(
-  connection: Connection,
-  campaign: number,
-  number: number,
-  met: ReadonlyMap<string, Met>,
-): Promise<void> {
-  await connection.query(
-    `update batch set grants = true, finished = false, due = expires_at, met = $3
-     where campaign = $1 and number = $2`,
-    [campaign, number, met.size > 0 ? JSON.stringify(Object.fromEntries(met)) : null],
-  );
-}
-
-/** By customer what the events of a pool said. */
-export async function metIn(
-  pool: pg.Pool,
-  campaign: number,
-  number: number,
-): Promise<ReadonlyMap<string, Met>> {
-  const found = await pool.query<{ met: Record<string, Met> | null }>(
-    'select met from batch where campaign = $1 and number = $2',
-    [campaign, number],
-  );
-  return new Map(Object.entries(found.rows[0]?.met ?? {}));
-}
-
-/** The pool has given what it gives. */
-export async function finishGrants(pool: pg.Pool, campaign: number, number: number): Promise<void> {
-  await pool.query(
-    'update batch set finished = true, met = null where campaign = $1 and number = $2',
-    [campaign, number],
-  );
-}
-
-const isUnfinished = `b.grants and not b.finished and b.due > clock_timestamp() and c.fence is null
-  and c.held is null and t.held is null and t.halted is null`;
-
-/** Pools of events 11 that have not given all yet, and may; the oldest first. */
-export async function openGrants(pool: pg.Pool, tenant: string, most: number): Promise<Debt[]> {
-  const found = await pool.query<Debt>(
-    `select b.campaign, b.number from batch b
-     join campaign c on c.ref = b.campaign join tenant t on t.ref = c.tenant
-     where t.name = $1 and ${isUnfinished} order by b.due, b.number limit $2`,
-    [tenant, most],
-  );
-  return found.rows;
-}
 
 /** The tenants for which the grants story has anything to do. */
 export async function tenantsWithGrants(pool: pg.Pool): Promise<string[]> {

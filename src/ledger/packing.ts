@@ -282,13 +282,15 @@ function elementOf<T>(list: readonly T[], index: number | undefined): T {
   return value;
 }
 
-/** The columns of a pool that has just been opened, with nobody told anything yet. */
-export function columnsAsOpened(members: readonly Pick<Member, 'state'>[]): Columns & Gifts {
+/** The columns of a pool that has just been opened, with nothing given yet. */
+export function columnsAsOpened(
+  members: readonly Pick<Member, 'state' | 'clearance'>[],
+): Columns & Gifts {
   const size = members.length;
   return {
     ...{ pass: 0, token: 0, folded: '0', size },
     state: Buffer.from(members.map(({ state }) => states.indexOf(state))),
-    clearance: Buffer.alloc(size, clearances.indexOf('none')),
+    clearance: Buffer.from(members.map(({ clearance }) => clearances.indexOf(clearance))),
     redemption: Buffer.alloc(size, redemptions.indexOf('none')),
     ...{ reason: Buffer.alloc(2 * size), reasons: [] },
     ...{ reward: null, rewards: [], unique_codes: null },

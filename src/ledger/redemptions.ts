@@ -89,7 +89,7 @@ export async function queuedBatches(pool: pg.Pool, tenant: string): Promise<DueB
        case when busy.yes then greatest(b.redemptions_due_at,
          b.redemptions_queued_at + $2 * interval '1 ms') else b.redemptions_due_at end
        - clock_timestamp())) * 1000)::int as "waitMs",
-       case when c.kind = 'triggered' then b.size end as pooled
+       case when c.kind = 'triggered' or b.claimed_until is not null then b.size end as pooled
      from batch b
      join campaign c on c.ref = b.campaign join tenant t on t.ref = c.tenant
      cross join busy

@@ -1,6 +1,7 @@
 import { cut } from '../domain/batching.ts';
 import { noCode } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
+import { awaitAwards } from '../ledger/grant-pools.ts';
 import type { Happening, Member } from '../ledger/packing.ts';
 import type { Promotions } from '../world.ts';
 import { readingOf } from './members.ts';
@@ -9,7 +10,8 @@ import { findPromocode } from './validate.ts';
 
 /**
  * The auto flow: Promotions decided when the trigger was met, and Customer Assignment tells the awards of
- * these customers and this occurrence (API §10.6). It only reads, so asking twice is harmless.
+ * these customers and this occurrence (API §10.6). It only reads, so asking twice is harmless, and an award
+ * that does not show is asked for again for a while: reads may lag behind their event (API §3, §6.2).
  */
 export async function award(scene: Scene): Promise<undefined> {
   const { promotions } = scene.world;
@@ -23,8 +25,14 @@ export async function award(scene: Scene): Promise<undefined> {
       happenings.push(...(await awardsOf(scene, promotions, code, piece)));
     }
   }
-  await record(scene.pool, scene.batch, happenings);
+  const shown = happenings.filter(({ reason }) => reason !== notAwarded);
+  const { campaign, number } = scene.batch;
+  const isAwaited =
+    shown.length < happenings.length && (await awaitAwards(scene.pool, campaign, number));
+  await record(scene.pool, scene.batch, isAwaited ? shown : happenings);
 }
+
+const notAwarded = 'not_awarded';
 
 async function awardsOf(
   scene: Scene,
@@ -48,6 +56,6 @@ async function awardsOf(
     const rewards = awards.get(customerId) ?? [];
     return rewards.length > 0
       ? { position, state: 'rewarded', rewards }
-      : refuseAs('not_awarded')(position);
+      : refuseAs(notAwarded)(position);
   });
 }

@@ -1,9 +1,10 @@
 import { isFinal } from '../domain/assignment.ts';
 import { claimPlan } from '../domain/campaign.ts';
-import { finishClaims } from '../ledger/claim-debts.ts';
+import { record } from '../ledger/batches.ts';
+import { type ClaimsEnding, finishClaims } from '../ledger/claim-debts.ts';
 import { readBatch } from '../ledger/columns.ts';
+import type { Member } from '../ledger/packing.ts';
 import { allocate } from './allocate.ts';
-import { queueRedemptions } from './redeem.ts';
 import type { Scene } from './scene.ts';
 import type { Delivered } from './split.ts';
 import { noQueue, validate } from './validate.ts';
@@ -32,12 +33,37 @@ export async function giveClaimed(scene: Scene): Promise<Delivered> {
 
 /** What follows on claims that have come to their end: their redemptions, and their confirmation. */
 export async function finishWalked(scene: Scene): Promise<undefined> {
-  const { pool, batch, plan, campaign } = scene;
+  const { pool, batch } = scene;
   if (!batch.members.every(({ state }) => isFinal(state))) return;
-  if (plan.claims?.recipe.includes('validate')) await queueRedemptions(scene);
+  const ending = endingOf(scene, batch.members);
+  await record(
+    pool,
+    batch,
+    ending.redeemed.map((position) => ({ position, redemption: 'queued' })),
+  );
+  await finishClaims(pool, batch, ending);
+}
+
+/**
+ * What follows on claims once all of them have their end: whose redemption is told to Promotions, a reward
+ * that is active at once counting as activated when it was claimed, and whether Optimove hears of it.
+ */
+export function endingOf(
+  { plan, campaign }: Scene,
+  members: readonly Member[],
+): ClaimsEnding & { redeemed: number[] } {
+  const held = members.filter(
+    ({ state, clearance }) => state === 'allocated' && clearance === 'approved',
+  );
   const isReported = campaign.kind === 'scheduled' && plan.claims?.reportStatus === 'always';
-  const isHeld = batch.members.some(({ state }) => state === 'allocated');
-  await finishClaims(pool, batch, isReported && isHeld);
+  const redeemed = plan.claims?.recipe.includes('validate')
+    ? held.flatMap(({ position, redemption }) => (redemption === 'none' ? position : []))
+    : [];
+  return {
+    confirms: isReported && held.length > 0,
+    redeemInMs: redeemed.length > 0 ? plan.redeemEveryMs : undefined,
+    redeemed,
+  };
 }
 
 /** The batch as the ledger has it now; the claim stays this attempt's own. */

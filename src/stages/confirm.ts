@@ -66,7 +66,6 @@ function confirmOrder(
       customers: customersOf(members).map(({ customerId }) => ({ customerId, approved: true })),
     }),
     read: () => [],
-    lowest: true,
   };
 }
 

@@ -2,7 +2,7 @@ import { isFinal } from '../domain/assignment.ts';
 import type { Stage } from '../domain/flow.ts';
 import { record } from '../ledger/batches.ts';
 import { readBatch } from '../ledger/columns.ts';
-import { finishGrants, metIn } from '../ledger/grants.ts';
+import { finishGrants, metIn } from '../ledger/grant-pools.ts';
 import type { Happening } from '../ledger/packing.ts';
 import { markRedemptionsDue } from '../ledger/redemptions.ts';
 import { allocate } from './allocate.ts';

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { countCampaign } from '../../src/ledger/counts.ts';
 import { verify } from '../../src/ledger/invariants.ts';
 import { fenceCampaign } from '../../src/ledger/standing.ts';
+import { spreadSuppressions } from '../../src/ledger/suppression-marks.ts';
 import { suppress } from '../../src/ledger/suppressions.ts';
 import { timeline } from '../../src/ledger/timeline.ts';
 import { openLedger, type TestLedger } from '../ledger/ledger.ts';
@@ -66,6 +67,20 @@ test('the same click again hears the same, another claim of the customer hears o
   expect(shop.far.of('allocate').length).toBe(1);
 });
 
+test('a double click at two gateways is one reward and two equal answers', async () => {
+  const customers = Array.from({ length: 40 }, (_, index) => `c${index}`);
+  const shop = await shopOf({ customers });
+  const second = await shop.open();
+  for (const customerId of customers) {
+    const click = { claimId: `click of ${customerId}`, customerId };
+    const [one, other] = await Promise.all([shop.claim(click), shop.claim(click, second)]);
+    expect(one).toMatchObject({ http: 200, status: 'granted' });
+    expect(other).toEqual(one);
+  }
+  expect(shop.held().length).toBe(customers.length);
+  expect([...shop.far.validated.values()].every((times) => times === 1)).toBe(true);
+});
+
 test('two claims of one customer through two gateways are one reward, many times over', async () => {
   const customers = Array.from({ length: 120 }, (_, index) => `c${index}`);
   const shop = await shopOf({ customers });
@@ -113,6 +128,27 @@ test('what may not be claimed is refused in words of its own', async () => {
   expect(await shop.claim('poor')).toMatchObject({ http: 409, reason: 'not_eligible' });
   expect(shop.held()).toEqual([]);
 });
+
+test.each(['budget_exceeded', 'audience_cap_reached', 'Reward budget is used up'])(
+  'a customer who comes after the budget hears that it is gone, however often: %s',
+  async (reason) => {
+    const shop = await shopOf();
+    const { promotions } = shop.far.world;
+    const { validate } = promotions;
+    const asked: string[] = [];
+    vi.spyOn(promotions, 'validate').mockImplementation((body) => ({
+      ...validate(body),
+      send: async () => {
+        asked.push(...body.customerIds);
+        return new Map(body.customerIds.map((id) => [id, { eligible: false, reason }]));
+      },
+    }));
+    expect(await shop.claim('ann')).toMatchObject({ http: 409, reason: 'budget_gone' });
+    expect(await shop.claim('ann')).toMatchObject({ http: 409, reason: 'budget_gone' });
+    expect(asked).toEqual(['ann']);
+    expect(shop.held()).toEqual([]);
+  },
+);
 
 test('claims open with the execution', async () => {
   const shop = await shopOf({ isEarly: true });
@@ -253,6 +289,45 @@ test('the redemption of a claim is told', async () => {
       return shop.far.redeemed.size;
     })
     .toBe(1);
+});
+
+test('the redemptions of claims that came one by one share a call', async () => {
+  const shop = await shopOf();
+  for (const customer of ['ann', 'bob', 'cleo']) await shop.claim(customer);
+  await shop.settle();
+  expect(shop.far.of('redeem').length).toBe(1);
+  expect((await shop.members()).map(({ redemption }) => redemption)).toEqual([
+    'told',
+    'told',
+    'told',
+  ]);
+});
+
+test('a confirmation goes before all bulk work of later deadlines, not after it', async () => {
+  const shop = await shopOf();
+  await shop.claim('ann');
+  const next = vi.spyOn(shop.house.turns, 'next');
+  await shop.hurry();
+  await shop.settle();
+  const ranks = next.mock.calls.map(([, rank]) => rank);
+  expect(shop.far.cleared.get('ann')).toBe(true);
+  expect(ranks.filter(({ deadline }) => deadline < Date.now())).toEqual([
+    expect.objectContaining({ class: 'bulk' }),
+  ]);
+});
+
+test('a suppression while a claim is validated leaves nothing given', async () => {
+  const shop = await shopOf();
+  shop.far.mishap('validate', {
+    acts: true,
+    meanwhile: async () => {
+      const by = { by: 'ops', reason: 'asked for it', request: randomUUID() };
+      await suppress(ledger.pool, shop.tenant, ['ann'], by);
+      await spreadSuppressions(ledger.pool, shop.tenant);
+    },
+  });
+  expect(await shop.claim('ann')).toMatchObject({ http: 403, reason: 'suppressed' });
+  expect(shop.held()).toEqual([]);
 });
 
 test('what is true of the moment reaches the validation', async () => {

@@ -180,6 +180,35 @@ test('a later trigger is answered from the first, or is another instance, as the
   }
 });
 
+test('a false that came of being late does not spend the only chance, one that was decided does', async () => {
+  const gate = await gateOf({ triggered: { repeats: 'once', budgetMs: 400 } });
+  const passWindow = () =>
+    ledger.pool.query(
+      `update answer set asked_at = asked_at - interval '601 s'
+       where campaign = (select ref from campaign where id = $1)`,
+      [gate.campaignId],
+    );
+  gate.far.rules.ineligible.add('bob');
+  expect((await gate.ask('bob')).allowed).toBe(false);
+  const { promise: hangs, resolve: goOn } = Promise.withResolvers<void>();
+  gate.far.mishap('validate', { acts: true, meanwhile: () => hangs });
+  expect((await gate.ask('ann')).allowed).toBe(false);
+  goOn();
+  await expect
+    .poll(async () => (await gate.answers()).map(({ reason }) => reason))
+    .toEqual(['refused: not_eligible', 'late']);
+  gate.far.rules.ineligible.clear();
+  // One that has not learned that the far side is slow.
+  const second = await gate.open();
+  expect(await gate.askAll(['ann', 'bob'], second)).toEqual([false, false]);
+  await passWindow();
+  expect(await gate.askAll(['ann', 'bob'], second)).toEqual([true, false]);
+  expect(gate.held()).toEqual([gate.key('ann', 'SPINS', 1)]);
+  await passWindow();
+  expect(await gate.askAll(['ann', 'bob'], second)).toEqual([true, false]);
+  expect(await gate.answers()).toHaveLength(3);
+});
+
 test('what cannot be understood is answered false under the same name', async () => {
   const gate = await gateOf();
   const address = `/gate/${gate.tenant}/another-token`;

@@ -13,6 +13,8 @@ import { fenceCampaign } from '../../src/ledger/standing.ts';
 import { spreadSuppressions } from '../../src/ledger/suppression-marks.ts';
 import { suppress } from '../../src/ledger/suppressions.ts';
 import { createTurns } from '../../src/limiter/turns.ts';
+import type { Call } from '../../src/world.ts';
+import type { Doors } from '../gateway/doors.ts';
 import { openLedger, type TestLedger } from '../ledger/ledger.ts';
 import { lostAnswer } from '../stages/far-sides.ts';
 import { type Options, openGate, type TestGate } from './gate.ts';
@@ -136,6 +138,55 @@ test.each(['validate', 'allocate'] as const)(
     expect((await gate.ask('ann', dying)).allowed).toBe(false);
     await expectNothingLeft(gate, ['ann']);
     expect(gate.far.of('validate')).toHaveLength(1);
+  },
+);
+
+test.each(['validate', 'allocate'] as const)(
+  'a gateway that dies after it began %s, and before it sends it, leaves nothing behind',
+  async (kind) => {
+    let dying: Doors | undefined;
+    /** The last that the gateway does: what it was about to send never leaves. */
+    const lastOf = <A>(call: Call<A>): Call<A> => ({
+      ...call,
+      send: async (permit) => {
+        if (!dying) return call.send(permit);
+        await dying.pool.end();
+        return Promise.withResolvers<A>().promise;
+      },
+    });
+    const gate = await gateOf({
+      ...quick,
+      world: (world) => {
+        const { promotions, platform } = world;
+        if (!promotions) throw new Error('Promotions got lost');
+        return kind === 'validate'
+          ? {
+              ...world,
+              promotions: {
+                ...promotions,
+                validate: (asked) => lastOf(promotions.validate(asked)),
+              },
+            }
+          : {
+              ...world,
+              platform: { ...platform, allocate: (order) => lastOf(platform.allocate(order)) },
+            };
+      },
+    });
+    dying = await gate.open();
+    expect((await gate.ask('ann', dying)).allowed).toBe(false);
+    dying = undefined;
+    const begun = await ledger.pool.query(
+      `select e.kind, e.outcome from effect e join campaign c on c.ref = e.campaign
+       where c.id = $1 order by e.id desc limit 1`,
+      [gate.campaignId],
+    );
+    expect(begun.rows).toEqual([{ kind, outcome: null }]);
+    await expectNothingLeft(gate, ['ann']);
+    expect(gate.far.of(kind)).toEqual([]);
+    expect(await gate.members()).toMatchObject([
+      { state: expect.stringMatching(/lapsed|revoked/) },
+    ]);
   },
 );
 

@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import type { SandboxOptions } from '../../sandbox/options.ts';
 import { startSandbox } from '../../sandbox/sandbox.ts';
 import { createWorld } from '../../src/adapters/world.ts';
@@ -91,6 +91,26 @@ test.each([1, 2, 3])(
     expect((await verify(ledger.pool)).flatMap(({ examples }) => examples)).toEqual([]);
   },
 );
+
+test('the sandbox finds what is still held two minutes after a false, where nothing is taken back', async () => {
+  const { sandbox, gateUrls } = await play({ budgetMs: 400 });
+  sandbox.setFaults('acme', [
+    { kind: 'allocations', fault: 'slow', ms: 900 },
+    { kind: 'revocations', fault: '500' },
+  ]);
+  const id = sandbox.createTriggered('acme', { gateUrls });
+  const allowing = { perSecond: 20, forSeconds: 0.2, arrivals: 'even' } as const;
+  await sandbox.fireChecks('acme', id, allowing).finished;
+  expect(sandbox.checks('acme', id)).toMatchObject({ allowed: 0 });
+  const triggered = () => sandbox.verdict('acme', id).triggered;
+  await expect.poll(() => triggered()?.deniedStillHeld, { timeout: 10_000 }).toBeGreaterThan(0);
+  expect(sandbox.verdict('acme', id).violations).toEqual([]);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 121_000 });
+  const { violations } = sandbox.verdict('acme', id);
+  vi.useRealTimers();
+  expect(violations).not.toEqual([]);
+  for (const violation of violations) expect(violation).toMatch(/^left allocated/);
+});
 
 test('the sandbox finds nothing wrong with what two gateways answer, and with what is held after', async () => {
   const { ledger, sandbox, gateUrls } = await play();

@@ -1,15 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import {
-  type Arrival,
-  answersOf,
-  answerTriggers,
-  type Finding,
-  takeIn,
-} from '../../src/ledger/answers.ts';
+import { type Arrival, answerTriggers, type Finding, takeIn } from '../../src/ledger/answers.ts';
 import { answerOverdue } from '../../src/ledger/overdue.ts';
 import { announce, fenceCampaign } from '../../src/ledger/standing.ts';
 import { suppress } from '../../src/ledger/suppressions.ts';
+import { answersOf, markTold } from '../../src/ledger/told.ts';
 import { openTriggered } from '../../src/ledger/triggered.ts';
 import { openLedger, plan, type TestLedger } from './ledger.ts';
 
@@ -23,7 +18,7 @@ async function triggered() {
   const id = { tenant: `t-${randomUUID()}`, campaignId: '88' };
   const { row } = await openTriggered(ledger.pool, id, plan, ['SPINS']);
   const arrival = (customerId: string, given: Partial<Arrival> = {}): Arrival => ({
-    ...{ campaign: row.ref, customerId, leftMs: 60_000, windowMs: 600_000 },
+    ...{ campaign: row.ref, customerId, leftMs: 60_000, windowMs: 600_000, isOnce: false },
     ...given,
   });
   const finding = (customerId: string, given: Partial<Finding> = {}): Finding => ({
@@ -73,16 +68,41 @@ test('checks of one customer at once are one instance, written by one of them', 
   expect(again.every((known) => known?.instance === 0 && !known.isFresh)).toBe(true);
 });
 
-test('a trigger after the window is the next instance, unless all are one for ever', async () => {
-  const { arrival } = await triggered();
+test('a trigger after the window is the next instance, unless the first decides for all', async () => {
+  const { arrival, finding } = await triggered();
   await takeIn(ledger.pool, [arrival('ann')]);
   const [inside] = await takeIn(ledger.pool, [arrival('ann')]);
   const [later] = await takeIn(ledger.pool, [arrival('ann', { windowMs: 0 })]);
-  const [ever] = await takeIn(ledger.pool, [arrival('ann', { windowMs: null })]);
+  await answerTriggers(ledger.pool, [finding('ann', { instance: 1 })]);
+  const [ever] = await takeIn(ledger.pool, [arrival('ann', { windowMs: 0, isOnce: true })]);
   expect([inside, later, ever].map((known) => [known?.instance, known?.isFresh])).toEqual([
     [0, false],
     [1, true],
     [1, false],
+  ]);
+});
+
+test.each([
+  ['refused: not_eligible', false],
+  ['declined', false],
+  ['screened_out: self_excluded', false],
+  ['suppressed', false],
+  ['late', true],
+  ['shed', true],
+  ['failed: publisher', true],
+  ['ledger_away', true],
+  ['held', true],
+  ['halted', true],
+])('a false for the reason %s leaves the customer a later chance: %s', async (reason, isLeft) => {
+  const { arrival, finding } = await triggered();
+  const [inside, after] = [600_000, 0].map((windowMs) => ({ windowMs, isOnce: true }));
+  await takeIn(ledger.pool, [arrival('ann', inside)]);
+  await answerTriggers(ledger.pool, [finding('ann', { allowed: false, reason })]);
+  expect(await takeIn(ledger.pool, [arrival('ann', inside)])).toMatchObject([
+    { instance: 0, isFresh: false, answer: false },
+  ]);
+  expect(await takeIn(ledger.pool, [arrival('ann', after)])).toMatchObject([
+    { instance: isLeft ? 1 : 0, isFresh: isLeft },
   ]);
 });
 
@@ -123,7 +143,7 @@ test('a trigger has one answer, whoever races for it, and all hear the same', as
     inOrder(false, reversed)(),
     inOrder(false, customers.slice(200).concat(customers.slice(0, 200)))(),
   ]);
-  const answers = await answersOf(
+  const answers = await markTold(
     ledger.pool,
     customers.map((one) => finding(one)),
   );
@@ -175,7 +195,23 @@ test('what nobody answered in its time is written false, and no more than that',
   await takeIn(ledger.pool, [arrival('late', { leftMs: 0 }), arrival('open'), arrival('true')]);
   await answerTriggers(ledger.pool, [finding('true')]);
   expect(await answerOverdue(ledger.pool, id.tenant, 10)).toBe(1);
+  await markTold(ledger.pool, [finding('true')]);
   expect(await answersOf(ledger.pool, [finding('late'), finding('open'), finding('true')])).toEqual(
     [{ allowed: false, reason: 'late' }, undefined, { allowed: true, reason: 'given' }],
   );
+});
+
+test('a true is heard elsewhere once it is marked as told, and then stands for good', async () => {
+  const { arrival, finding } = await triggered();
+  const ann = finding('ann');
+  await takeIn(ledger.pool, [arrival('ann')]);
+  await answerTriggers(ledger.pool, [ann]);
+  expect(await answersOf(ledger.pool, [ann])).toEqual([undefined]);
+  expect((await takeIn(ledger.pool, [arrival('ann')]))[0]?.answer).toBeUndefined();
+  const stands = { allowed: true, reason: 'given' };
+  expect(await markTold(ledger.pool, [ann])).toEqual([stands]);
+  expect(await markTold(ledger.pool, [ann, finding('bob')])).toEqual([stands, undefined]);
+  expect(await answersOf(ledger.pool, [ann])).toEqual([stands]);
+  const told = finding('ann', { allowed: false, reason: 'ledger_away', isTold: true });
+  expect(await answerTriggers(ledger.pool, [told])).toEqual([stands]);
 });

@@ -2,6 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { states } from '../../src/domain/assignment.ts';
 import { record } from '../../src/ledger/batches.ts';
+import {
+  claimDebts,
+  finishClaims,
+  nextClaimDebtMs,
+  unconfirmedPools,
+} from '../../src/ledger/claim-debts.ts';
 import { findClaimable, type NewClaims, openClaims } from '../../src/ledger/claims.ts';
 import { countCampaign } from '../../src/ledger/counts.ts';
 import type { Intent } from '../../src/ledger/effects.ts';
@@ -20,12 +26,12 @@ afterAll(() => ledger.close());
 
 const claims = { recipe: ['validate', 'allocate'], reportStatus: 'always' } as const;
 
-/** A campaign of three customers who were approved, c1 to c3. */
-async function approvedCampaign() {
+/** A campaign of so many customers who were approved, c1 and on. */
+async function approvedCampaign(customers = 3) {
   const { pool } = ledger;
   const plan = { claims: { ...claims, recipe: [...claims.recipe] } };
-  const { ref, id } = await runningCampaign(pool, rowsOf(3), { plan });
-  const all = [1, 2, 3];
+  const { ref, id } = await runningCampaign(pool, rowsOf(customers), { plan });
+  const all = Array.from({ length: customers }, (_, index) => index + 1);
   const batch = { campaign: ref, number: 1 };
   await record(
     pool,
@@ -83,6 +89,27 @@ test('a place that somebody else has moved, or that never was the customer’s, 
   expect(await find('c2')).toMatchObject([{ batch: 1 }]);
 });
 
+test('a look at a few customers reads of the ledger what is theirs, however many have claimed', async () => {
+  const { ref, move } = await approvedCampaign(300);
+  for (let first = 1; first <= 200; first += 5) {
+    const customers = Array.from({ length: 5 }, (_, index) => `c${first + index}`);
+    expect((await move(customers)).verdict).toBe('begun');
+  }
+  const connection = ledger.connect(1);
+  await connection.query('begin');
+  const looked = ['c1', 'c250', 'c251'].map((customerId) => ({ campaign: ref, customerId }));
+  expect((await findClaimable(connection, looked)).map((places) => places.length)).toEqual([
+    1, 1, 1,
+  ]);
+  const { rows } = await connection.query<{ table: string; read: number }>(
+    `select relname as table, (coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0))::int as read
+     from pg_stat_xact_user_tables where relname in ('assignment', 'batch', 'change') order by 1`,
+  );
+  await connection.query('commit');
+  expect(rows.map(({ table }) => table)).toEqual(['assignment', 'batch', 'change']);
+  expect(Math.max(...rows.map(({ read }) => read))).toBeLessThanOrEqual(looked.length);
+});
+
 test('of two pools with one customer one moves him, however often', async () => {
   for (let round = 0; round < 50; round += 1) {
     const { move } = await approvedCampaign();
@@ -114,6 +141,42 @@ test('without a slot, or after the end, nothing moves', async () => {
   expect((await move(['c2'], { slot })).verdict).toBe('wait');
   expect((await move(['c2'], { expiresAt: Date.now() - 1 })).verdict).toBe('late');
   expect(await find('c2')).toMatchObject([{ batch: 1, state: 'screened' }]);
+});
+
+const ending = { confirms: true, redeemInMs: undefined };
+
+test('a pool is to be confirmed five seconds after its end, and all that end meanwhile go with it', async () => {
+  const { pool } = ledger;
+  const { ref, id, move } = await approvedCampaign();
+  const first = await move(['c1']);
+  const second = await move(['c2']);
+  for (const { number } of [first, second]) {
+    await finishClaims(pool, { campaign: ref, number }, ending);
+  }
+  expect(await claimDebts(pool, id.tenant)).toEqual([]);
+  const waitMs = (await nextClaimDebtMs(pool, id.tenant)) ?? Infinity;
+  expect(waitMs).toBeLessThanOrEqual(5_000);
+  await pool.query(
+    'update batch set confirm_at = clock_timestamp() where campaign = $1 and number = $2',
+    [ref, first.number],
+  );
+  expect(await claimDebts(pool, id.tenant)).toEqual([{ campaign: ref, number: first.number }]);
+  expect(await unconfirmedPools(pool, ref, first.number, 10_000)).toEqual([
+    first.number,
+    second.number,
+  ]);
+});
+
+test('one confirmation is of no more customers than it may hold, and the rest stays due', async () => {
+  const { pool } = ledger;
+  const { ref, move } = await approvedCampaign();
+  const one = await move(['c1']);
+  const two = await move(['c2', 'c3']);
+  for (const { number } of [one, two]) {
+    await finishClaims(pool, { campaign: ref, number }, ending);
+  }
+  expect(await unconfirmedPools(pool, ref, two.number, 2)).toEqual([two.number]);
+  expect(await unconfirmedPools(pool, ref, two.number, 3)).toEqual([two.number, one.number]);
 });
 
 test('whoever was approved must have passed the screen, and a moved place needs no key', async () => {

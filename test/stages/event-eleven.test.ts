@@ -163,6 +163,16 @@ describe('event 11 by its payload', () => {
   });
 });
 
+/** What a pool waits for has been waited for so much longer. */
+async function passTime(grants: TestGrants, seconds: number): Promise<void> {
+  await ledger.pool.query(
+    `update batch b set awaited_since = awaited_since - $2 * interval '1 s',
+       again_at = again_at - $2 * interval '1 s'
+     from campaign c where c.ref = b.campaign and c.id = $1`,
+    [grants.campaignId, seconds],
+  );
+}
+
 describe('event 11 by the awards', () => {
   const byAwards = { triggered: { gate: false, executed: 'assignments' } };
 
@@ -176,12 +186,46 @@ describe('event 11 by the awards', () => {
     await grants.event('ann');
     await grants.event('bob');
     await grants.round();
+    await passTime(grants, 121);
+    await grants.round();
     expect(grants.far.of('validate')).toHaveLength(1);
     expect(grants.held()).toEqual([grants.key('ann')]);
     expect(await grants.members()).toMatchObject([
       { customer: 'ann', state: 'allocated' },
       { customer: 'bob', state: 'refused', reason: 'not_awarded' },
     ]);
+    expect(await grants.round()).toEqual({ heard: 0, pools: [], laterMs: null });
+  });
+
+  it('waits for an award that shows later, and gives the others meanwhile', async () => {
+    const grants = await grantsOf(byAwards);
+    const { promotions } = grants.far.world;
+    const award = (customerId: string) =>
+      promotions
+        .validate({
+          ...{ campaignId: grants.campaignId, seriesId: undefined },
+          ...{ promocodeId: 'id of SPINS', customerIds: [customerId] },
+        })
+        .send({ until: Infinity });
+    await award('ann');
+    await grants.event('ann');
+    await grants.event('bob');
+    await grants.round();
+    expect(await grants.members()).toMatchObject([
+      { customer: 'ann', state: 'allocated', clearance: 'approved' },
+      { customer: 'bob', state: 'screened' },
+    ]);
+    const { reads } = grants.far;
+    const asked = reads.assignments;
+    // Before its pause is over nobody asks, and the story knows when to look again.
+    const { pools, laterMs } = await grants.round();
+    expect([pools, reads.assignments]).toEqual([[], asked]);
+    expect(laterMs).toBeGreaterThan(0);
+    await award('bob');
+    await passTime(grants, 30);
+    await grants.round();
+    expect(grants.held().sort()).toEqual([grants.key('ann'), grants.key('bob')]);
+    expect(await grants.round()).toEqual({ heard: 0, pools: [], laterMs: null });
   });
 });
 

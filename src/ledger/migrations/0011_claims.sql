@@ -24,8 +24,8 @@ alter sequence pool_number minvalue 1000000 start with 1000000 restart with 1000
 -- Where the assignment of a claim came from: what happened to it there is its history, too.
 alter table assignment add column from_batch int, add column from_position int;
 
--- Claims ask for one place among the many changes of their batch.
-create index change_place on change (campaign, batch, position);
+-- Claims ask for the last change of one place, among as many of its batch as customers have claimed.
+create index change_place on change (campaign, batch, position, seq);
 
 -- One element of a packed column, with the changes of its place laid over.
 create function fact_now(packed bytea, p_fact text, p_campaign int, p_batch int, p_position int, p_folded bigint)
