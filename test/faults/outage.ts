@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { until } from '../whole/until.ts';
-import { effectsOf, expectSound, hookOf, startCampaign } from './recovery.ts';
+import { expectSound, hookOf, startCampaign } from './recovery.ts';
 import { type FarSideName, openWorld, tenant, type World, type WorldOptions } from './world.ts';
 
 export const farSides = ['optimove', 'promotions', 'platform'] as const satisfies FarSideName[];
@@ -37,13 +37,14 @@ export async function playOutage(farSide: FarSideName, outageMs: number): Promis
     await Promise.all(
       [inTime, cutOff].map((id) => world.sandbox.announce(tenant, id, hookOf(world))),
     );
-    await until('some are approved', () => effectsOf(world, 'status').length >= 1, 90_000);
+    const approved = (id: string) => world.sandbox.verdict(tenant, id).approved;
+    const isBegun = () => approved(inTime) > 0 && approved(cutOff) > 0;
+    await until('some of both are approved', isBegun, 90_000);
     await world.doors[farSide].shut();
     await delay(outageMs);
     await world.doors[farSide].open();
     await expectSound(world, cutOff, { hasTime: false });
     await expectSound(world, inTime, { hasTime: true });
-    const approved = (id: string) => world.sandbox.verdict(tenant, id).approved;
     return { farSide, approvedInTime: approved(inTime), approvedCutOff: approved(cutOff) };
   } finally {
     await world.close();
