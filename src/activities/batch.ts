@@ -75,35 +75,36 @@ export function batchActivities(house: Activated) {
   /** Rings when a batch of this process has validated a code; see openQueue. */
   const validated = new EventEmitter().setMaxListeners(0);
 
-  /** A pass is done with the batch: the batches above it need not wait for its codes. */
-  async function leaveBatch({ ref, batch }: { ref: number; batch: number }): Promise<void> {
-    await setToValidate(pool, ref, batch, []);
-    validated.emit(String(ref));
-  }
-
   return {
     /**
-     * Walks one batch through one stage, and leaves it where the recipe or the pass ends for it. Safe
-     * to run twice, also at once: each attempt claims the batch, and what an earlier one left
-     * unanswered is found out about first.
+     * Walks one batch through one stage, and finishes it where the recipe ends. Safe to run twice, also
+     * at once: each attempt claims the batch, and what an earlier one left unanswered is found out
+     * about first.
      */
     async walkStage({ ref, batch, stage, pass, isLast }: BatchStage): Promise<WalkEnd> {
       return watched((signal) =>
         translated(async () => {
           const { walk, kinds } = walks[stage];
           const queue = openQueue(pool, validated, { ref, batch, signal });
-          const stopped = await claimAndWalk(house, { ref, batch, pass, signal }, kinds, (scene) =>
-            walk(scene, queue),
-          );
-          if (stopped || isLast) await leaveBatch({ ref, batch });
+          const claim = { ref, batch, pass, signal };
+          let finished = false;
+          const stopped = await claimAndWalk(house, claim, kinds, async (scene) => {
+            const ended = await walk(scene, queue);
+            if (!ended && isLast) finished = await finishBatch(pool, scene.batch);
+            return ended;
+          });
           if (stopped) return { stopped };
           if (stage === 'redeem') house.kickSettlement((await campaignOf(pool, ref)).tenant);
-          return isLast ? { finished: await finishBatch(pool, ref, batch) } : {};
+          return isLast ? { finished } : {};
         }),
       );
     },
 
-    leaveBatch,
+    /** A pass is done with a batch before its end: the batches above need not wait for its codes. */
+    async leaveBatch({ ref, batch }: { ref: number; batch: number }): Promise<void> {
+      await setToValidate(pool, ref, batch, []);
+      validated.emit(String(ref));
+    },
 
     /** Batches in which a reason finds something to take back. */
     async batchesToRevoke(of: { ref: number; reason: RevocationReason }): Promise<number[]> {

@@ -67,17 +67,20 @@ export async function unfinishedBatches(pool: pg.Pool, campaign: number): Promis
   return found.rows.map((row) => row.number);
 }
 
-/** The recipe has been walked to the end, and nothing of the batch is unanswered. */
+/**
+ * The recipe has been walked to the end, and nothing of the batch is unanswered. Only the newest claim
+ * may say so: an attempt that was frozen meanwhile knows nothing of what the batch is asked for now.
+ */
 export async function finishBatch(
   pool: pg.Pool,
-  campaign: number,
-  number: number,
+  { campaign, number, token }: { campaign: number; number: number; token: number },
 ): Promise<boolean> {
   const finished = await pool.query({
     name: 'finish_batch',
-    text: `update batch b set finished = true where campaign = $1 and number = $2 and not exists (
+    text: `update batch b set finished = true
+     where campaign = $1 and number = $2 and token = $3 and not exists (
        select from effect e where e.campaign = b.campaign and e.batch = b.number and e.outcome is null)`,
-    values: [campaign, number],
+    values: [campaign, number, token],
   });
   return finished.rowCount === 1;
 }
@@ -168,7 +171,7 @@ export async function reopenCampaign(pool: pg.Pool, campaign: number): Promise<n
     }),
   );
   await pool.query(
-    `update batch b set finished = false where campaign = $1 and exists (
+    `update batch b set finished = false, token = token + 1 where campaign = $1 and exists (
        select from fact f where f.campaign = b.campaign and f.batch = b.number and f.state = any ($2))`,
     [campaign, openStates],
   );

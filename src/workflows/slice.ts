@@ -4,7 +4,8 @@ import {
   setCurrentDetails,
   workflowInfo,
 } from '@temporalio/workflow';
-import { type BatchEnd, type Walk, walkBatch } from './batch.ts';
+import type { WalkEnd } from '../activities/batch.ts';
+import { type Walk, walkBatch } from './batch.ts';
 import { inLanes } from './lanes.ts';
 import { type SliceProgress, sliceAdvanced } from './messages.ts';
 import { ledger } from './proxies.ts';
@@ -65,7 +66,7 @@ async function tellCampaign(progress: SliceProgress): Promise<void> {
 }
 
 /** A batch that fails is for the next pass to take. */
-async function tryToWalk(walk: Walk, batch: number): Promise<BatchEnd | undefined> {
+async function tryToWalk(walk: Walk, batch: number): Promise<WalkEnd | undefined> {
   try {
     return await walkBatch(walk, batch);
   } catch (error) {

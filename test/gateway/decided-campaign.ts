@@ -104,7 +104,7 @@ export async function decideCampaign(
   }
 
   async function close(reason = 'decided'): Promise<void> {
-    await finishBatch(pool, ref, 1);
+    await finishBatch(pool, await claimBatch(pool, ref, 1));
     const { redemptions: _, ...counts } = await countCampaign(pool, ref);
     await closeCampaign(pool, ref, { reason, ...counts });
   }

@@ -9,7 +9,7 @@ import {
   unfinishedBatches,
 } from '../../src/ledger/batches.ts';
 import { campaignOf, closeCampaign, openCampaign } from '../../src/ledger/campaigns.ts';
-import { readBatch } from '../../src/ledger/columns.ts';
+import { claimBatch, readBatch } from '../../src/ledger/columns.ts';
 import { countCampaign } from '../../src/ledger/counts.ts';
 import { announce, fenceCampaign } from '../../src/ledger/standing.ts';
 import { openLedger, plan, row, rowsOf, runningCampaign, type TestLedger } from './ledger.ts';
@@ -85,7 +85,7 @@ test('what was not decided lapses, and goes on where it stopped when the deadlin
     { position: 8, state: 'cleared', clearance: 'told_true' },
   ]);
   const states = async () => (await readBatch(pool, ref, 1))?.members.map(({ state }) => state);
-  expect(await finishBatch(pool, ref, 1)).toBe(true);
+  expect(await finishBatch(pool, await claimBatch(pool, ref, 1))).toBe(true);
   expect(await lapseCampaign(pool, ref, 'deadline')).toBe(4);
   expect(await lapseCampaign(pool, ref, 'deadline')).toBe(0);
   const ends = ['allocated', 'lapsed', 'screened_out', 'lapsed', 'cleared'];

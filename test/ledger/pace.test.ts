@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { EffectKind } from '../../src/domain/effect.ts';
 import { finishBatch } from '../../src/ledger/batches.ts';
+import { claimBatch } from '../../src/ledger/columns.ts';
 import { begin, settle } from '../../src/ledger/effects.ts';
 import { pacesOf } from '../../src/ledger/pace.ts';
 import { fenceCampaign, holdCampaign } from '../../src/ledger/standing.ts';
@@ -58,7 +59,7 @@ describe('the pace of a campaign', () => {
   it('counts finished batches, and calls answered lately', async () => {
     await answer('validate', 3, 1, 100);
     await answer('allocate', 3, 1, 100);
-    await finishBatch(ledger.pool, campaign.ref, 3);
+    await finishBatch(ledger.pool, await claimBatch(ledger.pool, campaign.ref, 3));
     const found = await pace();
     expect(found).toMatchObject({ finishedBatches: 1, finishedCustomers: 100 });
     expect(found?.recent.calls).toBe(2);

@@ -54,6 +54,7 @@ export async function openBatch(
   function attempt(
     stage: Stage | 'tell' | RevocationReason,
     own: pg.Pool = pool,
+    isLast = false,
   ): Promise<unknown> {
     const activities = { ...batchActivities(houseOf(own)), ...upkeepActivities(houseOf(own)) };
     const environment = new MockActivityEnvironment({}, { logger: silent });
@@ -70,8 +71,7 @@ export async function openBatch(
         return environment.run(activities.revokeBatch, { ref, batch: 1, reason: stage });
       default:
         return environment.run(activities.walkStage, {
-          ...{ ref, batch: 1, stage, pass: 1 },
-          isLast: false,
+          ...{ ref, batch: 1, stage, pass: 1, isLast },
         });
     }
   }

@@ -4,6 +4,7 @@ import { openQueue } from '../../src/activities/code-queue.ts';
 import { cutAudience } from '../../src/ledger/audience.ts';
 import { finishBatch, waitsForLower } from '../../src/ledger/batches.ts';
 import { startPass } from '../../src/ledger/campaigns.ts';
+import { claimBatch } from '../../src/ledger/columns.ts';
 import { openLedger, row, runningCampaign, stage, type TestLedger } from '../ledger/ledger.ts';
 
 let ledger: TestLedger;
@@ -67,6 +68,6 @@ test('each pass begins the order anew, without the batches that are finished', a
   expect(await waitsForLower(pool, ref, 3, 'X')).toBe(false);
   await startPass(pool, ref);
   expect(await waitsForLower(pool, ref, 3, 'X')).toBe(true);
-  for (const batch of [1, 2]) await finishBatch(pool, ref, batch);
+  for (const batch of [1, 2]) await finishBatch(pool, await claimBatch(pool, ref, batch));
   expect(await waitsForLower(pool, ref, 3, 'X')).toBe(false);
 });
