@@ -5,6 +5,7 @@ import { fixExpiry } from '../ledger/campaigns.ts';
 import { openClaims } from '../ledger/claims.ts';
 import { readAsOpened } from '../ledger/columns.ts';
 import type { Intent } from '../ledger/effects.ts';
+import type { Drain } from '../ledger/gathering.ts';
 import { allocationOrder } from '../stages/allocate.ts';
 import { type Begun, intentOf, type Order, type Performed, perform } from '../stages/effect.ts';
 import type { Scene } from '../stages/scene.ts';
@@ -13,7 +14,6 @@ import type { Promocode, SlotRequest, Taken } from '../world.ts';
 import { buildClaims, type ClaimPool } from './claim-pool.ts';
 import { busy, type ClaimAnswer } from './claimable.ts';
 import { type Claimed, timeLeft } from './claimed.ts';
-import type { Drain } from './gathering.ts';
 import { codesOf, expiryOf, type Line } from './line.ts';
 import { timed } from './opening.ts';
 

@@ -1,4 +1,5 @@
 import { handOverClaims } from '../ledger/claim-debts.ts';
+import type { Drain } from '../ledger/gathering.ts';
 import { finishWalked, giveClaimed, reread } from '../stages/claims.ts';
 import { type Performed, perform } from '../stages/effect.ts';
 import type { Scene } from '../stages/scene.ts';
@@ -7,7 +8,6 @@ import { type ClaimLine, type Opened, openClaimPool, stoppedBy } from './claim-o
 import type { ClaimPool } from './claim-pool.ts';
 import { busy, type ClaimAnswer } from './claimable.ts';
 import type { Claimed } from './claimed.ts';
-import type { Drain } from './gathering.ts';
 import type { Line } from './line.ts';
 import { timed } from './opening.ts';
 

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan } from '../domain/campaign.ts';
 import { answerTriggers, takeIn } from '../ledger/answers.ts';
+import { gather } from '../ledger/gathering.ts';
 import { openTriggered } from '../ledger/triggered.ts';
 import { type Asked, type Decision, reasonOf } from './asked.ts';
-import { gather } from './gathering.ts';
 import type { Deciding } from './house.ts';
 
 /** The most that is remembered of what the ledger does not know yet; the oldest are forgotten first. */

@@ -1,6 +1,6 @@
 import { answerTriggers } from '../ledger/answers.ts';
+import { gather } from '../ledger/gathering.ts';
 import { type Asked, decisionOf, leftOf } from './asked.ts';
-import { gather } from './gathering.ts';
 import type { Deciding } from './house.ts';
 import { findingOf } from './pool.ts';
 

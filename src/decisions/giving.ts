@@ -1,6 +1,7 @@
 import { isFinal } from '../domain/assignment.ts';
 import { record } from '../ledger/batches.ts';
 import { claimBatch, readBatch } from '../ledger/columns.ts';
+import type { Drain } from '../ledger/gathering.ts';
 import type { Member } from '../ledger/packing.ts';
 import { reopenPool } from '../ledger/pools.ts';
 import { allocate } from '../stages/allocate.ts';
@@ -11,7 +12,6 @@ import { noQueue, validate } from '../stages/validate.ts';
 import { type Asked, type Decision, leftOf } from './asked.ts';
 import { fits } from './budget.ts';
 import { failureOf, late, stoppedBy } from './endings.ts';
-import type { Drain } from './gathering.ts';
 import type { Line } from './line.ts';
 import { type Opened, open, timed } from './opening.ts';
 import { causeOf, ownOf, type Pool } from './pool.ts';

@@ -2,11 +2,11 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan } from '../domain/campaign.ts';
 import { noCode } from '../domain/words.ts';
 import { type Answered, answerTriggers, type Known, takeIn } from '../ledger/answers.ts';
+import { gather } from '../ledger/gathering.ts';
 import { answersOf, markTold } from '../ledger/told.ts';
 import { openTriggered, type TriggeredCampaign } from '../ledger/triggered.ts';
 import { type Asked, type Decision, decisionOf, leftOf, reasonOf, triggerOf } from './asked.ts';
 import { repeatsOf } from './denials.ts';
-import { gather } from './gathering.ts';
 import type { Deciding } from './house.ts';
 
 const mostAtOnce = 1_000;

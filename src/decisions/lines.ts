@@ -1,7 +1,7 @@
 import { noCode } from '../domain/words.ts';
+import { type Drain, type Gathering, gather } from '../ledger/gathering.ts';
 import type { Asked } from './asked.ts';
 import { leftOf } from './asked.ts';
-import { type Drain, type Gathering, gather } from './gathering.ts';
 import { give } from './giving.ts';
 import type { Deciding, Memory } from './house.ts';
 import { createLine, type Line } from './line.ts';

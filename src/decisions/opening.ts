@@ -1,6 +1,7 @@
 import { permitMs } from '../domain/effect.ts';
 import { readAsOpened } from '../ledger/columns.ts';
 import type { Intent } from '../ledger/effects.ts';
+import type { Drain } from '../ledger/gathering.ts';
 import { openPool } from '../ledger/pools.ts';
 import { allocationOrder } from '../stages/allocate.ts';
 import { type Begun, intentOf, type Order, type Performed, perform } from '../stages/effect.ts';
@@ -10,7 +11,6 @@ import type { Call, Promocode, SlotRequest, Taken } from '../world.ts';
 import { type Asked, leftOf } from './asked.ts';
 import { fits, type Pace } from './budget.ts';
 import { failureOf, late, unknownCode } from './endings.ts';
-import type { Drain } from './gathering.ts';
 import { codesOf, type Line, sceneOf } from './line.ts';
 import { membersOf } from './members.ts';
 import { type Pool, settlePool } from './pool.ts';

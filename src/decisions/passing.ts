@@ -1,9 +1,9 @@
 import { noCode } from '../domain/words.ts';
 import { answerTriggers } from '../ledger/answers.ts';
+import type { Drain } from '../ledger/gathering.ts';
 import { openPool, sharedTransaction } from '../ledger/pools.ts';
 import { type Asked, decisionOf } from './asked.ts';
 import { failureOf } from './endings.ts';
-import type { Drain } from './gathering.ts';
 import type { Line } from './line.ts';
 import { expiryOf } from './line.ts';
 import { findingOf } from './pool.ts';

@@ -1,8 +1,8 @@
 import { noCode } from '../domain/words.ts';
+import type { Drain } from '../ledger/gathering.ts';
 import { givenBefore } from '../ledger/guards.ts';
 import { type Asked, type Decision, leftOf } from './asked.ts';
 import { failureOf } from './endings.ts';
-import type { Drain } from './gathering.ts';
 import type { Line } from './line.ts';
 
 /** Whether anything has to be asked before a check is let into its line. */

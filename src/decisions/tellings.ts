@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { gather } from '../ledger/gathering.ts';
 import { markTold } from '../ledger/told.ts';
 import { type Asked, triggerOf } from './asked.ts';
-import { gather } from './gathering.ts';
 import type { Deciding } from './house.ts';
 
 const mostAtOnce = 1_000;

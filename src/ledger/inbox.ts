@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type pg from 'pg';
 import type { Announcement } from '../domain/campaign.ts';
 import type { Executed } from '../domain/executed.ts';
@@ -6,8 +5,8 @@ import type { CampaignId } from '../domain/words.ts';
 import { tenantsWithDebts } from './debts.ts';
 import { tenantsWithEndings } from './endings.ts';
 import { tenantsWithGrants } from './grants.ts';
+import { createRecorder } from './recorder.ts';
 import { type AnnouncementEffect, announce, fenceCampaign } from './standing.ts';
-import { onlyRow, tenantRef } from './tenants.ts';
 
 /**
  * `due`: something is to be started for it. `queued`: it waits for the grants story. `quarantined`: stored,
@@ -52,7 +51,7 @@ export type Inbox = ReturnType<typeof createInbox>;
 /** The ledger as the webhook door and its relay need it. */
 export function createInbox(pool: pg.Pool) {
   return {
-    record: (delivery: Delivery) => record(pool, delivery),
+    record: createRecorder(pool),
     lease: (tenants: readonly string[]) => lease(pool, tenants),
     close: (id: number, became: { status: 'started' | 'quarantined'; reason?: string }) =>
       close(pool, id, became),
@@ -64,48 +63,6 @@ export function createInbox(pool: pg.Pool) {
     tenantsWithEndings: () => tenantsWithEndings(pool),
     tenantsWithGrants: () => tenantsWithGrants(pool),
   };
-}
-
-/** Stores a delivery, or counts it where the same body came before. Safe to repeat. */
-async function record(pool: pg.Pool, delivery: Delivery): Promise<Receipt> {
-  try {
-    return await insert(pool, delivery, delivery.raw);
-  } catch (error) {
-    if (!isUnstorable(error)) throw error;
-    // JSON that jsonb cannot hold (a NUL, half a surrogate pair, a nesting too deep) is kept as text.
-    return insert(pool, delivery, JSON.stringify(delivery.raw));
-  }
-}
-
-async function insert(pool: pg.Pool, delivery: Delivery, body: string): Promise<Receipt> {
-  const stored = await pool.query<Receipt>(
-    `insert into inbox as i (tenant, digest, type, campaign, body, status, reason, reading)
-     values ($1, $2, $3, $4, $5, $6, $7, $8)
-     on conflict (tenant, digest) do update set times = i.times + 1
-     returning times, status`,
-    [
-      await tenantRef(pool, delivery.tenant),
-      createHash('sha256').update(delivery.raw).digest('base64url'),
-      storableType(delivery.type),
-      delivery.campaignId ?? null,
-      body,
-      delivery.status,
-      delivery.reason ?? null,
-      delivery.reading ? JSON.stringify(delivery.reading) : null,
-    ],
-  );
-  return onlyRow(stored);
-}
-
-/** The column is an int; a stranger number stays in the body alone. */
-function storableType(type: number | undefined): number | null {
-  return type !== undefined && Math.abs(type) < 2 ** 31 ? type : null;
-}
-
-/** Data exceptions (class 22), and a nesting deeper than the server's stack (54001). */
-function isUnstorable(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
-  return code.startsWith('22') || code === '54001';
 }
 
 /** Takes one due row of these tenants, and commits: what follows happens outside of a transaction. */

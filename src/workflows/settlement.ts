@@ -27,6 +27,9 @@ import { ledger, upkeep } from './proxies.ts';
 const firstProbeMs = 2_000;
 const longestProbeMs = 30_000;
 
+/** While redemptions are told, the other debts are looked for this often. */
+const besidesMs = 5_000;
+
 type Debt = Debts['unknown'][number];
 
 /**
@@ -35,13 +38,14 @@ type Debt = Debts['unknown'][number];
  */
 export async function settlement({ tenant }: { tenant: string }): Promise<void> {
   let kicked = false;
+  let isRedeeming = false;
   let probeInMs = firstProbeMs;
   setHandler(kick, () => {
     kicked = true;
   });
   for (;;) {
     if (workflowInfo().continueAsNewSuggested) {
-      await condition(allHandlersFinished);
+      await condition(() => allHandlersFinished() && !isRedeeming);
       await continueAsNew<typeof settlement>({ tenant });
     }
     kicked = false;
@@ -68,16 +72,30 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
     for (const debt of debts.unknown.slice(0, sliceBatches)) {
       await pay(debt, upkeep.settleBatch);
     }
-    for (const debt of debts.redemptions) {
-      const isPaid = await pay(debt, upkeep.redeemBatch);
-      if (isPaid) paid += 1;
-    }
+    // Redemptions give way to all else that the far sides are asked: nobody waits behind them here.
+    if (!isRedeeming) void redeem(debts.redemptions);
+    await condition(() => !isRedeeming || kicked, besidesMs, {
+      summary: 'while redemptions are told',
+    });
     // There may be more behind what was paid; what could not be paid waits for the next kick.
-    if (kicked || paid > 0) continue;
+    if (isRedeeming || kicked || paid > 0) continue;
     if (debts.redemptionsWaitMs === null) return;
     await condition(() => kicked, debts.redemptionsWaitMs, {
       summary: 'until redemptions are due',
     });
+  }
+
+  /** Goes on beside the rounds; the last of it calls for another. */
+  async function redeem(redemptions: readonly Debt[]): Promise<void> {
+    isRedeeming = true;
+    let isAnyPaid = false;
+    for (const debt of redemptions) {
+      if (workflowInfo().continueAsNewSuggested) break;
+      const isPaid = await pay(debt, upkeep.redeemBatch);
+      isAnyPaid ||= isPaid;
+    }
+    isRedeeming = false;
+    kicked ||= isAnyPaid;
   }
 
   /** A debt that cannot be paid now must not keep the others waiting. */

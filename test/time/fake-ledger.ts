@@ -54,15 +54,15 @@ export function createFakeLedger(options: {
 }) {
   const { clock, fate = () => 'answered', wireMs = () => 0 } = options;
   const campaigns: FakeCampaign[] = [];
-  const tenants = new Map<string, { halted: boolean; keyMended: boolean }>();
+  const tenants = new Map<string, FakeTenant>();
   const books = openBooks();
   /** By tenant the triggered campaigns of which a pool ends soon. */
   const ending = new Map<string, string[]>();
   const events = new Map<string, { waiting: string[]; pools: Debt[] }>();
   const outside: Outside = { clock, books, fate, wireMs };
 
-  function tenantOf(tenant: string): { halted: boolean; keyMended: boolean } {
-    const known = tenants.get(tenant) ?? { halted: false, keyMended: false };
+  function tenantOf(tenant: string): FakeTenant {
+    const known = tenants.get(tenant) ?? { halted: false, keyMended: false, unconfirmed: [] };
     tenants.set(tenant, known);
     return known;
   }
@@ -305,7 +305,15 @@ export function createFakeLedger(options: {
     },
 
     answerOverdue: async () => 0,
-    settlePool: async () => true,
+    async settlePool({ campaign, number }) {
+      for (const { unconfirmed } of tenants.values()) {
+        const at = unconfirmed.findIndex(
+          (one) => one.campaign === campaign && one.number === number,
+        );
+        if (at >= 0) unconfirmed.splice(at, 1);
+      }
+      return true;
+    },
     async hearGrants({ tenant }) {
       const { waiting, pools } = eventsOf(tenant);
       const heard = waiting.splice(0).length;
@@ -349,7 +357,8 @@ export function createFakeLedger(options: {
           .flatMap(({ campaignId, fence, summary }) =>
             fence && summary?.reason !== endOf[fence] ? [{ campaignId, by: fence }] : [],
           ),
-        ...{ unspread: false, suppressions: [], overdue: false, pools: [] },
+        ...{ unspread: false, suppressions: [], overdue: false },
+        pools: [...tenantOf(tenant).unconfirmed],
         ending: [...(ending.get(tenant) ?? [])],
         halted,
       };
@@ -395,6 +404,13 @@ export function createFakeLedger(options: {
     /** What the gateway does when an operator cancels. */
     cancel: (id: CampaignId, now: number, force: boolean) => cancel(ensure(id), now, force),
   };
+}
+
+interface FakeTenant {
+  halted: boolean;
+  keyMended: boolean;
+  /** Pools of claims whose customers are to be confirmed. */
+  unconfirmed: Debt[];
 }
 
 function fenceCampaign(campaign: FakeCampaign, now: number, fence: 'deleted' | 'operator'): void {

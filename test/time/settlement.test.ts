@@ -34,6 +34,23 @@ test('a debt that cannot be paid does not keep the others waiting', async () => 
   expect(due.map(({ number }) => number)).toEqual([1]);
 });
 
+test('claims are confirmed while a redemption waits for its turn', async () => {
+  const id = { tenant: 'claiming', campaignId: '8' };
+  await stage.play(id, { deadlineMs: 30 * minuteMs });
+  const { unconfirmed } = stage.ledger.tenantOf(id.tenant);
+  let isWaiting = true;
+  stage.interfere(async (activity) => {
+    if (activity !== 'redeemBatch' || !isWaiting) return;
+    unconfirmed.push({ campaign: 8, number: 100_000 });
+    await stage.workflow.getHandle(workflowId.settlement(id.tenant)).signal(kick);
+    await vi.waitFor(() => expect(unconfirmed).toEqual([]), 10_000);
+    isWaiting = false;
+  });
+  await settle(id.tenant);
+  expect(isWaiting).toBe(false);
+  expect(stage.ledger.books.redeemed.size).toBe(24);
+});
+
 test('a kick that comes while settlement is at work is not lost', async () => {
   const tenant = 'kicked';
   let rounds = 0;
