@@ -20,6 +20,8 @@ const waitMs = 5_000;
 const lookEveryMs = 30;
 
 const mostAtOnce = 1_000;
+/** Claims that come within so long are looked for together. */
+const gapMs = 5;
 
 /** Pools of one line in flight at once: those who come meanwhile wait for the next, together. */
 const poolsInFlight = 4;
@@ -37,25 +39,32 @@ export function createClaims(house: Deciding, memory: Memory) {
   const asking = new Map<string, Claimed>();
   const places = new Map<string, Place>();
 
-  const looking = gather<Claimed>(2, async (drain) => {
-    const asked = drain.take(mostAtOnce).filter((one) => !one.isAnswered);
-    if (asked.length === 0) return;
-    try {
-      const campaigns = await campaignsOf(asked);
-      const rowOf = (one: Claimed) => campaigns.get(nameOf(one));
-      const found = await findClaimable(
-        house.pool,
-        asked.map((one) => ({
-          campaign: rowOf(one)?.ref ?? 0,
-          customerId: one.claim.customerId,
-        })),
-      );
-      for (const [index, one] of asked.entries()) goOn(one, rowOf(one), found[index] ?? []);
-    } catch (error) {
-      house.log.warn({ claims: asked.length, error: String(error) }, 'claims wait for the ledger');
-      for (const one of asked) one.answer(busy);
-    }
-  });
+  const looking = gather<Claimed>(
+    2,
+    async (drain) => {
+      const asked = drain.take(mostAtOnce).filter((one) => !one.isAnswered);
+      if (asked.length === 0) return;
+      try {
+        const campaigns = await campaignsOf(asked);
+        const rowOf = (one: Claimed) => campaigns.get(nameOf(one));
+        const found = await findClaimable(
+          house.pool,
+          asked.map((one) => ({
+            campaign: rowOf(one)?.ref ?? 0,
+            customerId: one.claim.customerId,
+          })),
+        );
+        for (const [index, one] of asked.entries()) goOn(one, rowOf(one), found[index] ?? []);
+      } catch (error) {
+        house.log.warn(
+          { claims: asked.length, error: String(error) },
+          'claims wait for the ledger',
+        );
+        for (const one of asked) one.answer(busy);
+      }
+    },
+    gapMs,
+  );
 
   /** What another one is at is looked for again, a little later. */
   const awaiting = gather<Claimed>(1, async (drain) => {
