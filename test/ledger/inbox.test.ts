@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type RelayDeps, relayDue } from '../../src/gateway/relay.ts';
 import { createInbox, type Delivery, type Inbox } from '../../src/ledger/inbox.ts';
 import { createPool } from '../../src/ledger/pool.ts';
@@ -104,6 +104,55 @@ describe('the inbox', () => {
     expect(started).toEqual(['5']);
     expect(await statuses()).toEqual(['due', 'started']);
   });
+});
+
+describe('deliveries of one moment', () => {
+  const recorded = (raw: string): Delivery => ({ ...due('9'), raw, status: 'recorded' });
+
+  it('share statements, and each has its receipt', async () => {
+    const asked = vi.spyOn(pool, 'query');
+    const bodies = Array.from({ length: 300 }, (_, index) => `{"body":${index}}`);
+    const receipts = await Promise.all(bodies.map((raw) => inbox.record(recorded(raw))));
+    const statements = asked.mock.calls.length;
+    asked.mockRestore();
+    expect(receipts).toEqual(bodies.map(() => ({ times: 1, status: 'recorded' })));
+    expect(await storedBodies()).toHaveLength(300);
+    expect(statements).toBeLessThanOrEqual(4);
+  });
+
+  it('are one row where they say the same, and each counts on', async () => {
+    await inbox.record(recorded('{"same":1}'));
+    const receipts = await Promise.all(
+      ['{"same":1}', '{"other":1}', '{"same":1}'].map((raw) => inbox.record(recorded(raw))),
+    );
+    expect(receipts.map(({ times }) => times)).toEqual([2, 1, 3]);
+    expect(await storedBodies()).toHaveLength(2);
+  });
+
+  it('are all kept when one of them is nothing that jsonb can hold', async () => {
+    const bodies = ['{"first":1}', '{"nul":"\\u0000"}', '{"last":1}'];
+    const receipts = await Promise.all(bodies.map((raw) => inbox.record(recorded(raw))));
+    expect(receipts.map(({ times }) => times)).toEqual([1, 1, 1]);
+    expect(await storedBodies()).toEqual(
+      expect.arrayContaining([{ first: 1 }, { last: 1 }, '{"nul":"\\u0000"}']),
+    );
+  });
+
+  it('do not wait for each other in a ring where two gateways store the same', async () => {
+    const bodies = Array.from({ length: 200 }, (_, index) => `{"shared":${index}}`);
+    const other = createInbox(pool);
+    const receipts = await Promise.all([
+      ...bodies.map((raw) => inbox.record(recorded(raw))),
+      ...bodies.toReversed().map((raw) => other.record(recorded(raw))),
+    ]);
+    expect(receipts.filter(({ times }) => times === 2)).toHaveLength(200);
+    expect(await storedBodies()).toHaveLength(200);
+  });
+
+  async function storedBodies(): Promise<unknown[]> {
+    const found = await pool.query<{ body: unknown }>('select body from inbox');
+    return found.rows.map(({ body }) => body);
+  }
 });
 
 describe('debts', () => {
