@@ -5,6 +5,7 @@ import { type Environment, readEnvironment } from './config/environment.ts';
 import { loadConfig } from './config/load.ts';
 import { startGateway } from './gateway/gateway.ts';
 import { migrate } from './ledger/migrate.ts';
+import { awaitLedger } from './ledger/readiness.ts';
 import { createLog } from './log.ts';
 import { follow } from './served.ts';
 import { runUntilSignal, searchAttributePairs, type Temporal, temporalOf, wire } from './wiring.ts';
@@ -45,6 +46,7 @@ await runUntilSignal(async (onStop) => {
   if (database.status === 'rejected') throw database.reason;
   if (temporal.status === 'rejected') throw temporal.reason;
   const addresses = { databaseUrl: database.value, temporal: temporal.value };
+  await awaitLedger(addresses.databaseUrl, log);
   await migrate(addresses.databaseUrl);
 
   const wired = wire(config, addresses, log);

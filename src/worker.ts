@@ -5,6 +5,7 @@ import { readEnvironment } from './config/environment.ts';
 import { loadConfig } from './config/load.ts';
 import { openHealthDoor } from './gateway/health.ts';
 import { migrate } from './ledger/migrate.ts';
+import { awaitLedger } from './ledger/readiness.ts';
 import { createLog, createSdkLogger } from './log.ts';
 import { follow } from './served.ts';
 import { bundledStories } from './stories.ts';
@@ -94,6 +95,7 @@ if (import.meta.main) {
     const addresses = addressesOf(environment);
     const log = createLog(environment.logLevel);
     const sdkFigures = installRuntime(log);
+    await awaitLedger(addresses.databaseUrl, log);
     await migrate(addresses.databaseUrl);
     const wired = wire(config, addresses, log);
     onStop(wired.stop);

@@ -1,5 +1,5 @@
 import { sliceBatches } from '../domain/batching.ts';
-import { grantRecipe } from '../domain/tenant.ts';
+import { triggeredRecipe } from '../domain/tenant.ts';
 import { campaignOf } from '../ledger/campaigns.ts';
 import { openGrants } from '../ledger/grant-pools.ts';
 import { nextEventInMs, postponeEvents, waitingEvents } from '../ledger/grants.ts';
@@ -63,10 +63,11 @@ export function grantActivities(house: Activated) {
     async giveGrants({ campaign, number }: Debt): Promise<boolean> {
       return watched((signal) =>
         translated(async () => {
-          const { tenant } = await campaignOf(pool, campaign);
+          const { tenant, plan } = await campaignOf(pool, campaign);
+          if (!plan) throw new Error(`Campaign ${campaign} has no plan`);
           const settings = settingsOf(house, tenant);
           const by = settings.triggered?.executed === 'assignments' ? 'awards' : 'validation';
-          const granting = { recipe: grantRecipe(settings), by } as const;
+          const granting = { recipe: triggeredRecipe(plan, settings), by } as const;
           const claim = { ref: campaign, batch: number, signal };
           await claimAndWalk(house, claim, ['validate', 'allocate'], (scene) =>
             grant(scene, granting),

@@ -78,12 +78,13 @@ function gives({ verdict, event }: Judged): boolean {
 
 /** A pool for all who are to be given the same codes and were told the same of the campaign. */
 async function openAll(
-  { nextNumber, settings }: Hearer,
+  { nextNumber }: Hearer,
   connection: Connection,
-  { row, codes }: TriggeredCampaign,
+  { row: { ref, plan }, codes }: TriggeredCampaign,
   giving: readonly Judged[],
 ): Promise<void> {
-  const lastsMs = triggeredPlan(settings).durationDays * dayMs;
+  if (!plan) throw new Error(`Campaign ${ref} has no plan`);
+  const lastsMs = plan.durationDays * dayMs;
   const alike = Map.groupBy(giving, ({ event: { executed } }) =>
     JSON.stringify([executed.promoCodes.toSorted(), executed.said]),
   );
@@ -94,7 +95,7 @@ async function openAll(
     for (const piece of cut([first, ...others], most)) {
       const number = await nextNumber();
       const opened = {
-        ...{ campaign: row.ref, number, said, actionId: undefined },
+        ...{ campaign: ref, number, said, actionId: undefined },
         customers: piece.map(({ event, instance }) => ({
           customerId: event.executed.customerId,
           instance,
@@ -110,7 +111,7 @@ async function openAll(
         throw new Error(`A pool of events 11 cannot be opened: ${opening.verdict}`);
       }
       const met = metOf(piece.map(({ event }) => event.executed));
-      await markGrants(connection, row.ref, number, met);
+      await markGrants(connection, ref, number, met);
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { Check, Said } from '../domain/check.ts';
 import type { TriggeredSettings } from '../domain/tenant.ts';
+import type { Connection } from '../ledger/pool.ts';
 import type { Trigger } from '../ledger/told.ts';
 import type { TriggeredCampaign } from '../ledger/triggered.ts';
 
@@ -51,8 +52,13 @@ export interface Asked {
   isElsewhere: boolean;
   /** A true is being written now: only the ledger knows which answer stands. */
   isSettling: boolean;
-  /** Takes back what a true gave that was written and that nobody was told. */
-  undo: () => Promise<void>;
+  /** Its true is marked as told before it is. */
+  isMarked: boolean;
+  /**
+   * Takes back what a true gave that was written and that nobody was told, in the commit that makes a false of
+   * it. What it returns is done once that stands.
+   */
+  undo: (connection: Connection) => Promise<(() => void) | undefined>;
   isAnswered: boolean;
   decision: Promise<Decision>;
   /** The first answer counts; those that follow are not heard. `written`: the ledger has it. */
@@ -70,7 +76,8 @@ export function ask(
     instance: undefined,
     isElsewhere: false,
     isSettling: false,
-    undo: async () => {},
+    isMarked: false,
+    undo: async () => undefined,
     isAnswered: false,
     decision: promise,
     answer(decision, written) {

@@ -64,7 +64,7 @@ export function createDecisions(house: Deciding) {
         clearTimeout(over);
         if (asking.get(key) === one) asking.delete(key);
         if (!isWritten) denials.add(key, one, told, one.isSettling);
-        else if (told.allowed && !one.isElsewhere) tellings.add(one);
+        else if (told.allowed && !one.isElsewhere && !one.isMarked) tellings.add(one);
       },
     );
     const due = setTimeout(() => {

@@ -98,7 +98,8 @@ const budgetWords = /budget|cap(?![a-z])/i;
 
 type Stand = 'held' | 'under_way' | 'open' | { reason: ClaimRefusal };
 
-function standOf({ state, clearance, isClaimed, reason }: Claimable): Stand {
+function standOf({ state, clearance, promise, isClaimed, reason }: Claimable): Stand {
+  if (promise === 'none') return { reason: 'not_targeted' };
   switch (state) {
     case 'allocated':
     case 'used':
@@ -106,7 +107,9 @@ function standOf({ state, clearance, isClaimed, reason }: Claimable): Stand {
     case 'screened':
       if (isClaimed) return 'under_way';
       if (reason === 'suppressed') return { reason: 'suppressed' };
-      return clearance === 'approved' ? 'open' : { reason: 'not_targeted' };
+      if (clearance !== 'approved') return { reason: 'not_targeted' };
+      // Its gateway may have told false of it: it is open as soon as anybody is known to have told it.
+      return promise === 'told' ? 'open' : 'under_way';
     case 'validated':
     // It is moving at this instant: the next look finds it where it lives then.
     case 'moved':

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan } from '../domain/campaign.ts';
-import { answerTriggers, takeIn } from '../ledger/answers.ts';
+import { answerTriggers, type Finding, takeIn } from '../ledger/answers.ts';
 import { gather } from '../ledger/gathering.ts';
+import { transaction } from '../ledger/pool.ts';
 import { openTriggered } from '../ledger/triggered.ts';
 import { type Asked, type Decision, reasonOf } from './asked.ts';
 import type { Deciding } from './house.ts';
@@ -66,26 +67,30 @@ export function createDenials(house: Deciding, planOf: (asked: Asked) => Plan) {
 
   async function write(denials: readonly Denial[]): Promise<void> {
     const placed = denials.filter(({ asked }) => asked.instance !== undefined);
-    const written = await answerTriggers(
-      house.pool,
-      placed.map(({ asked, decision, wasSettling }) => ({
-        campaign: asked.campaign?.row.ref ?? 0,
-        customerId: asked.check.userId,
-        instance: asked.instance ?? 0,
-        allowed: false,
-        reason: reasonOf(decision),
-        isTold: wasSettling,
-      })),
-    );
-    for (const [index, { asked, wasSettling }] of placed.entries()) {
-      if (!written[index]?.allowed) {
-        if (wasSettling) await asked.undo();
-        continue;
-      }
-      // Somebody was told true: what it gave stays, whatever this process has told.
-      const facts = { tenant: asked.tenant, campaign: asked.check.campaignId };
-      house.log.warn(facts, 'one was told false of a trigger that others were told true of');
+    const plain = placed.filter(({ wasSettling }) => !wasSettling);
+    if (plain.length > 0) {
+      const written = await answerTriggers(house.pool, plain.map(findingOf));
+      for (const [index, one] of plain.entries()) if (written[index]?.allowed) contradict(one);
     }
+    for (const one of placed) if (one.wasSettling) await correct(one);
+  }
+
+  /** A true that nobody was told is made a false, and what it gave is given up, in one commit. */
+  async function correct(denial: Denial): Promise<void> {
+    const { asked } = denial;
+    const follow = await transaction(house.pool, async (connection) => {
+      const [standing] = await answerTriggers(connection, [findingOf(denial)]);
+      if (!standing?.allowed) return asked.undo(connection);
+      contradict(denial);
+      return undefined;
+    });
+    follow?.();
+  }
+
+  /** Somebody was told true: what it gave stays, whatever this process has told. */
+  function contradict({ asked }: Denial): void {
+    const facts = { tenant: asked.tenant, campaign: asked.check.campaignId };
+    house.log.warn(facts, 'one was told false of a trigger that others were told true of');
   }
 
   return {
@@ -101,6 +106,17 @@ export function createDenials(house: Deciding, planOf: (asked: Asked) => Plan) {
       writing.add(denial);
     },
     waiting: (): number => told.size,
+  };
+}
+
+function findingOf({ asked, decision, wasSettling }: Denial): Finding {
+  return {
+    campaign: asked.campaign?.row.ref ?? 0,
+    customerId: asked.check.userId,
+    instance: asked.instance ?? 0,
+    allowed: false,
+    reason: reasonOf(decision),
+    isTold: wasSettling,
   };
 }
 

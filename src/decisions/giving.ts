@@ -1,9 +1,10 @@
 import { isFinal } from '../domain/assignment.ts';
 import { record } from '../ledger/batches.ts';
-import { claimBatch, readBatch } from '../ledger/columns.ts';
+import { claimBatch, readBatch, writeBatch } from '../ledger/columns.ts';
 import type { Drain } from '../ledger/gathering.ts';
+import { reopenPool } from '../ledger/overdue.ts';
 import type { Member } from '../ledger/packing.ts';
-import { reopenPool } from '../ledger/pools.ts';
+import type { Connection } from '../ledger/pool.ts';
 import { allocate } from '../stages/allocate.ts';
 import { perform } from '../stages/effect.ts';
 import { endPool } from '../stages/late.ts';
@@ -25,7 +26,9 @@ export async function give(line: Line, drain: Drain<Asked>): Promise<void> {
   const opened = await open(line, drain);
   if (!opened) return;
   const { pool } = opened;
-  for (const [index, one] of pool.asked.entries()) one.undo = () => undo(line, pool, index);
+  for (const [index, one] of pool.asked.entries()) {
+    one.undo = (connection) => undo(line, pool, index, connection);
+  }
   const life = live(line, opened)
     .catch((error: unknown) => answerRest(pool, failureOf(line, error)))
     .then(() => end(line, pool));
@@ -140,13 +143,20 @@ async function end(line: Line, pool: Pool): Promise<void> {
 }
 
 /** A true that was written and that nobody was told: what it gave is taken back. */
-async function undo(line: Line, pool: Pool, index: number): Promise<void> {
-  const { pool: connections, campaign, batch } = pool.scene;
+async function undo(
+  line: Line,
+  pool: Pool,
+  index: number,
+  connection: Connection,
+): Promise<() => void> {
+  const { campaign, batch } = pool.scene;
   const denied = ownOf(pool, index).map(
     ({ position }) => ({ position, clearance: 'told_false' }) as const,
   );
-  await record(connections, { campaign: campaign.ref, number: batch.number }, denied);
-  await reopenPool(connections, campaign.ref, batch.number);
-  pool.isFinished = false;
-  void end(line, pool);
+  await writeBatch(connection, campaign.ref, batch.number, denied);
+  await reopenPool(connection, campaign.ref, batch.number);
+  return () => {
+    pool.isFinished = false;
+    void end(line, pool);
+  };
 }

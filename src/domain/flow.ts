@@ -8,8 +8,8 @@ export interface FlowChoice {
   hasDataConnection: boolean;
 }
 
-/** What a claim does, where nothing was given before it (guide: Advanced Activation Flow). */
-export function claimRecipe(hasPromotions: boolean): Stage[] {
+/** How a reward is given to whoever has passed the screen: at once, or at the claim (guide: Advanced Activation Flow). */
+export function givingRecipe(hasPromotions: boolean): Stage[] {
   return hasPromotions ? ['validate', 'allocate'] : ['allocate'];
 }
 

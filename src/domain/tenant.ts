@@ -1,6 +1,6 @@
 import type { ClaimRules, Limits, Plan, ScheduledRules } from './campaign.ts';
 import type { CodesRule } from './clearance.ts';
-import { claimedRecipe, claimRecipe, managedRecipe, type Stage } from './flow.ts';
+import { claimedRecipe, givingRecipe, managedRecipe, type Stage } from './flow.ts';
 
 /** A far side's allowance: `requests` in any window of `perMs`. */
 export interface Allowance {
@@ -123,6 +123,15 @@ export function hasGate({ triggered }: TenantSettings): boolean {
   return triggered?.gate === 'managed' || triggered?.gate === 'publisher';
 }
 
+/**
+ * Whether a campaign of a tenant may have given, or may yet give, without a run: by checks, by events 11, or by
+ * claims. Its deletion then has to be more than recorded.
+ */
+export function givesWithoutRun(tenant: TenantSettings): boolean {
+  const isExecuted = (tenant.triggered?.executed ?? 'off') !== 'off';
+  return hasGate(tenant) || isExecuted || tenant.claims !== undefined;
+}
+
 /** The rules by which a tenant's scheduled campaigns are run. */
 export function scheduledRules(tenant: TenantSettings): ScheduledRules {
   const { codes, clearanceMarginMs, executionDelayMs, redeemEveryMs, lanes } = tenant.scheduled;
@@ -145,16 +154,7 @@ export function scheduledRules(tenant: TenantSettings): ScheduledRules {
 }
 
 function claimRules(tenant: TenantSettings, reportStatus: ClaimRules['reportStatus']): ClaimRules {
-  return { recipe: claimRecipe(tenant.promotions !== undefined), reportStatus };
-}
-
-/** What an event 11 goes through where nobody asked the gate before it came. */
-export function grantRecipe({ triggered, promotions }: TenantSettings): Stage[] {
-  const recipe: Stage[] = ['screen'];
-  if (triggered?.activation === 'claimed') return recipe;
-  if (promotions) recipe.push('validate');
-  recipe.push('allocate');
-  return recipe;
+  return { recipe: givingRecipe(tenant.promotions !== undefined), reportStatus };
 }
 
 /**
@@ -163,21 +163,26 @@ export function grantRecipe({ triggered, promotions }: TenantSettings): Stage[] 
  */
 const triggeredDurationDays = 7;
 
-/** What a triggered campaign was decided to do when it was first asked about. */
+/**
+ * What a triggered campaign was decided to do when it was first heard of, by a check or by an event 11: from then
+ * on both go by it. A publisher that is asked gives the reward itself, with its answer.
+ */
 export function triggeredPlan(tenant: TenantSettings): Plan {
-  const recipe: Stage[] = ['screen'];
-  // A publisher gives the reward with its answer.
-  if (tenant.triggered?.gate === 'managed' && tenant.triggered.activation === 'immediate') {
-    if (tenant.promotions) recipe.push('validate');
-    recipe.push('allocate');
-  }
   const { claims: _, ...rules } = scheduledRules(tenant);
+  // Optimove reports on no triggered campaign (API §7).
   const isClaimed = tenant.triggered?.activation === 'claimed';
+  const claims = isClaimed ? { claims: claimRules(tenant, 'off') } : {};
   return {
-    ...rules,
-    recipe,
-    // Optimove reports on no triggered campaign (API §7).
-    ...(isClaimed && { claims: claimRules(tenant, 'off') }),
+    ...{ ...rules, ...claims },
+    recipe: triggeredRecipe(claims, tenant),
     durationDays: triggeredDurationDays,
   };
+}
+
+/** What a trigger leads to by its campaign's plan, and by whether Promotions is there to be asked. */
+export function triggeredRecipe(
+  { claims }: Pick<Plan, 'claims'>,
+  { promotions }: TenantSettings,
+): Stage[] {
+  return claims ? ['screen'] : ['screen', ...givingRecipe(promotions !== undefined)];
 }

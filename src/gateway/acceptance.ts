@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { refusedWebhookAlert } from '../domain/alert.ts';
 import { permitMs } from '../domain/effect.ts';
-import { hasGate, type TenantSettings } from '../domain/tenant.ts';
+import { givesWithoutRun, type TenantSettings } from '../domain/tenant.ts';
 import type { CampaignId } from '../domain/words.ts';
 import type { Delivery, Inbox, Receipt } from '../ledger/inbox.ts';
 import type { Starts } from '../starts.ts';
@@ -57,8 +57,8 @@ export async function accept(
     reason: event.kind === 'unknown' ? 'its EventTypeID is not one we know' : undefined,
   };
   if (event.kind === 'triggered') return take(deps, tenant, delivery, event);
-  // Event 4 also fences a triggered campaign, which has no event 5.
-  const isFenced = event.kind === 'deleted' && hasGate(tenant);
+  // Event 4 also fences what no event 5 has begun, such as a triggered campaign.
+  const isFenced = event.kind === 'deleted' && givesWithoutRun(tenant);
   if (tenant.scheduled.conditional !== 'managed' && !isFenced) return keep(deps, delivery);
   switch (event.kind) {
     case 'opened':

@@ -1,6 +1,7 @@
 import { readEnvironment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
 import { migrate } from '../ledger/migrate.ts';
+import { awaitLedger } from '../ledger/readiness.ts';
 import { createLog } from '../log.ts';
 import { follow } from '../served.ts';
 import { addressesOf, runUntilSignal, wire } from '../wiring.ts';
@@ -10,8 +11,10 @@ await runUntilSignal(async (onStop) => {
   const environment = readEnvironment();
   const config = loadConfig(environment);
   const addresses = addressesOf(environment);
+  const log = createLog(environment.logLevel);
+  await awaitLedger(addresses.databaseUrl, log);
   await migrate(addresses.databaseUrl);
-  const wired = wire(config, addresses, createLog(environment.logLevel));
+  const wired = wire(config, addresses, log);
   onStop(wired.stop);
   const gateway = await startGateway(wired, environment);
   onStop(gateway.stop);

@@ -137,7 +137,8 @@ export interface Answered {
 /**
  * Answers triggers, each once: the answer that was there before stays, and is returned in the place of
  * what was found. A true counts only before the trigger's due, and only where neither a fence nor a
- * suppression has come meanwhile. Its locks come before all others of a transaction.
+ * suppression has come meanwhile. Its locks come in their place of the one order: after those of tenant, campaign
+ * and inbox, before those of a batch and of the limiter.
  */
 export async function answerTriggers(
   connection: pg.Pool | Connection,

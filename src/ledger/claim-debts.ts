@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import { isUnconfirmed } from './debts.ts';
 import type { Connection } from './pool.ts';
 import { onlyRow } from './tenants.ts';
 import type { Debt } from './unsettled.ts';
@@ -83,7 +84,7 @@ export async function claimDebts(pool: pg.Pool, tenant: string): Promise<Debt[]>
      union all
      (select distinct on (b.campaign) b.campaign, b.number from batch b
      join campaign c on c.ref = b.campaign join tenant t on t.ref = c.tenant
-     where t.name = $1 and t.halted is null and b.confirm_at <= clock_timestamp() and c.fence is null
+     where t.name = $1 and t.halted is null and ${isUnconfirmed} and c.fence is null
      order by b.campaign, b.confirm_at, b.number)`,
     [tenant],
   );
@@ -95,7 +96,7 @@ export async function nextClaimDebtMs(pool: pg.Pool, tenant: string): Promise<nu
   const found = await pool.query<{ ms: number | null }>(
     `select ceil(greatest(0, extract(epoch from min(x.at) - clock_timestamp())) * 1000)::int as ms
      from (select b.confirm_at as at, c.fence, c.tenant from batch b join campaign c on c.ref = b.campaign
-         where b.confirm_at > clock_timestamp()
+         where b.confirm_at is not null and b.confirm_at > clock_timestamp()
        union all
        select b.claimed_until, c.fence, c.tenant from batch b join campaign c on c.ref = b.campaign
          where b.claimed_until > clock_timestamp() and not b.finished) x

@@ -26,6 +26,11 @@ export interface Claimable {
   said: Said | undefined;
   /** When what is given there ends, epoch milliseconds; undefined in a scheduled campaign's own batch. */
   expiresAt: number | undefined;
+  /**
+   * What its customer's check was told: `untold`, that a true was written which nobody is known to have been
+   * told; `none`, no true. What Optimove announced or executed itself counts as told.
+   */
+  promise: 'told' | 'untold' | 'none';
   /** It has been claimed before, and lives in a pool of claims. */
   isClaimed: boolean;
   /** Not suppressed since. */
@@ -47,6 +52,7 @@ interface PlaceRow {
   uniqueCodes: string | null;
   said: Said | null;
   expiresAt: number | null;
+  promise: Claimable['promise'];
   isClaimed: boolean;
   isSuppressed: boolean;
 }
@@ -85,6 +91,10 @@ select w.place::int, c.codes[a.code] as "promoCode", a.code, a.instance, a.batch
   case when b.said is null then null else b.said - 'claims' - 'session' || jsonb_build_object(
     'claims', jsonb_build_object(w.customer, b.said -> 'claims' ->> w.customer)) end as said,
   round(extract(epoch from b.expires_at) * 1000)::float8 as "expiresAt",
+  case when c.kind = 'scheduled' or b.grants or b.claimed_until is not null then 'told'
+    else coalesce((select case when x.told then 'told' else 'untold' end from answer x
+      where x.campaign = a.campaign and x.customer = a.customer and x.instance = a.instance
+        and x.answer), 'none') end as promise,
   b.claimed_until is not null as "isClaimed", s.customer is not null as "isSuppressed"
 from unnest($1::int[], $2::text[]) with ordinality as w(campaign, customer, place)
 cross join lateral (select * from assignment a
@@ -96,10 +106,10 @@ left join suppression s on s.tenant = c.tenant and s.customer = w.customer
 order by w.place, a.code, a.instance`;
 
 function claimableOf(row: PlaceRow): Claimable {
-  const { promoCode, code, instance, batch, position, isClaimed, isSuppressed } = row;
+  const { promoCode, code, instance, batch, position, promise, isClaimed, isSuppressed } = row;
   const unique = row.uniqueCodes?.split('\n') ?? [];
   return {
-    ...{ promoCode, code, instance, batch, position, isClaimed, isSuppressed },
+    ...{ promoCode, code, instance, batch, position, promise, isClaimed, isSuppressed },
     actionId: row.action === 0 ? undefined : String(row.action),
     state: valueAt(states, row.state),
     clearance: valueAt(clearances, row.clearance),

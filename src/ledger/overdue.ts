@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Connection } from './pool.ts';
 import { onlyRow } from './tenants.ts';
 import type { Debt } from './unsettled.ts';
 
@@ -32,6 +33,18 @@ export async function overduePools(pool: pg.Pool, tenant: string): Promise<Debt[
     [tenant],
   );
   return found.rows;
+}
+
+/** Something of a pool is to be brought to an end again: settlement finds it, where its gateway does not. */
+export async function reopenPool(
+  connection: Connection,
+  campaign: number,
+  number: number,
+): Promise<void> {
+  await connection.query('update batch set finished = false where campaign = $1 and number = $2', [
+    campaign,
+    number,
+  ]);
 }
 
 export async function isPoolFinished(

@@ -22,7 +22,7 @@ export interface CampaignsDeps {
   pool: Pool;
   starts: Pick<
     Starts,
-    'signalCampaign' | 'releaseCampaign' | 'retryCampaign' | 'startCancellation'
+    'signalCampaign' | 'releaseCampaign' | 'retryCampaign' | 'startCancellation' | 'kickSettlement'
   >;
   log: Log;
 }
@@ -81,6 +81,8 @@ async function release(
   const answer = await deps.starts.releaseCampaign(id, { ...sign(operator, reason), approves });
   if (answer.ended !== 'answered') return unanswered(answer);
   if (answer.value) return refused(answer.value, id);
+  // Claims that were begun before the hold are settlement's, not the run's.
+  deps.starts.kickSettlement(id.tenant);
   const tenantHeld = (await findCampaign(deps.pool, id))?.tenantHeld;
   const then = tenantHeld ? `waits for the release of ${id.tenant}, which is held` : 'goes on';
   return { done: true, note: `Campaign ${id.campaignId} is released and ${then}.` };

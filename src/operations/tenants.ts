@@ -19,7 +19,7 @@ import { type Operator, type Outcome, sign } from './outcome.ts';
 
 export interface TenantsDeps {
   pool: ReturnType<typeof createPool>;
-  starts: Pick<Starts, 'signalCampaign'>;
+  starts: Pick<Starts, 'signalCampaign' | 'kickSettlement'>;
   log: Log;
 }
 
@@ -71,6 +71,8 @@ export function createTenants(deps: TenantsDeps) {
       const refusal = await releaseTenant(pool, tenant, sign(operator, reason));
       if (refusal) return no(`${tenant} is not held.`);
       await tellRuns(deps, tenant);
+      // Claims that were begun before the hold are settlement's, not a run's.
+      deps.starts.kickSettlement(tenant);
       return {
         done: true,
         note: `${tenant} is released; campaigns that are held themselves wait for their own release.`,

@@ -12,8 +12,9 @@ import { screen } from './screen.ts';
 import type { Delivered } from './split.ts';
 import { noQueue, validate } from './validate.ts';
 
-/** How a pool of events 11 is given, by its tenant's settings. */
+/** How a pool of events 11 is given. */
 export interface Granting {
+  /** Its campaign's plan says whether anything is given before the claim. */
   recipe: Stage[];
   /** `awards`: Promotions has decided before the event came, and is asked whom it gave what. */
   by: 'validation' | 'awards';

@@ -9,6 +9,17 @@ import { acme, type Doors, openDoors, token } from '../gateway/doors.ts';
 import type { TestLedger } from '../ledger/ledger.ts';
 import { createFarSides } from '../stages/far-sides.ts';
 
+/** By which the tenant's shop claims, where its section names it. */
+export const shopKey = 'key-of-the-shop';
+
+const claimShape = z.looseObject({ status: z.unknown(), reason: z.string().optional() });
+
+export interface Click {
+  customerId?: string;
+  claimId?: string;
+  doors?: Doors;
+}
+
 const answerShape = z.object({ user_id: z.string(), allowed: z.boolean() });
 
 export interface Question {
@@ -90,9 +101,18 @@ export async function openGate(ledger: TestLedger, options: Options = {}) {
     return { status: answer.status, ...answerShape.parse(await answer.json()) };
   }
 
+  async function claim({ customerId = 'ann', claimId = randomUUID(), doors = first }: Click = {}) {
+    const answer = await doors.post(
+      `/claims/${tenant}`,
+      JSON.stringify({ claimId, customerId, campaignId }),
+      { authorization: `Bearer ${shopKey}`, 'content-type': 'application/json' },
+    );
+    return claimShape.parse(await answer.json());
+  }
+
   const { pool } = ledger;
   return {
-    ...{ far, world, tenant, settings, campaignId, first, open, ask, pool },
+    ...{ far, world, tenant, settings, campaignId, first, open, ask, claim, pool },
     /** The answers of these customers, asked at once. */
     askAll: (users: readonly string[], doors?: Doors) =>
       Promise.all(users.map(async (user) => (await ask(user, doors)).allowed)),

@@ -60,6 +60,33 @@ test('a true that its gateway told false of is told by no other', async () => {
   expect((await gate.ask('ann')).allowed).toBe(false);
 });
 
+test('a false that was told in doubt is written together with what takes its gift back', async () => {
+  const [gate, doubting, mute] = await gateWithDoubt(400);
+  expect((await gate.ask('ann', doubting)).allowed).toBe(false);
+  const other = await ledger.pool.connect();
+  await other.query('begin');
+  await other.query(
+    `select from batch b join campaign c on c.ref = b.campaign where c.id = $1 for update of b`,
+    [gate.campaignId],
+  );
+  mute.letThrough();
+  await expect
+    .poll(async () => {
+      const waiting = await ledger.pool.query(
+        `select from pg_stat_activity where datname = current_database()
+         and wait_event_type = 'Lock' and query like '%batch%'`,
+      );
+      return waiting.rowCount;
+    })
+    .not.toBe(0);
+  // A gateway that died here would leave a reward that nobody takes back.
+  expect(await answerOf(gate)).toBe(true);
+  await other.query('commit');
+  other.release();
+  await expect.poll(gate.held).toEqual([]);
+  expect(await answerOf(gate)).toBe(false);
+});
+
 test('a true that was told elsewhere stands, also where its own gateway had to tell false', async () => {
   const [gate, doubting, mute] = await gateWithDoubt(400);
   expect((await gate.ask('ann', doubting)).allowed).toBe(false);

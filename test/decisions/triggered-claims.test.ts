@@ -1,11 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { z } from 'zod';
 import { verify } from '../../src/ledger/invariants.ts';
 import { fenceCampaign } from '../../src/ledger/standing.ts';
-import type { Doors } from '../gateway/doors.ts';
 import { openLedger, type TestLedger } from '../ledger/ledger.ts';
-import { type Options, openGate, type TestGate } from './gate.ts';
+import { type Options, openGate, shopKey, type TestGate } from './gate.ts';
 
 let ledger: TestLedger;
 beforeAll(async () => {
@@ -22,8 +19,6 @@ afterEach(async () => {
   }
 });
 
-const apiKey = 'key-of-the-shop';
-
 async function gateOf(
   triggered: Options['triggered'] = {},
   options: Options = {},
@@ -31,53 +26,33 @@ async function gateOf(
   const gate = await openGate(ledger, {
     ...options,
     triggered: { activation: 'claimed', ...triggered },
-    tenant: { apiKeys: [apiKey] },
+    tenant: { apiKeys: [shopKey] },
   });
   opened.push(gate);
   return gate;
-}
-
-const shape = z.looseObject({ status: z.unknown(), reason: z.string().optional() });
-
-async function claim(
-  gate: TestGate,
-  { customerId = 'ann', claimId = randomUUID(), doors = gate.first }: Partial<Told> = {},
-) {
-  const answer = await doors.post(
-    `/claims/${gate.tenant}`,
-    JSON.stringify({ claimId, customerId, campaignId: gate.campaignId }),
-    { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' },
-  );
-  return shape.parse(await answer.json());
-}
-
-interface Told {
-  customerId: string;
-  claimId: string;
-  doors: Doors;
 }
 
 test('a check is true after the screen, and its claim gives the reward with what the check said', async () => {
   const gate = await gateOf();
   expect((await gate.ask('ann')).allowed).toBe(true);
   expect(gate.held()).toEqual([]);
-  expect(await claim(gate)).toMatchObject({ status: 'granted' });
+  expect(await gate.claim()).toMatchObject({ status: 'granted' });
   expect(gate.held()).toEqual([gate.key('ann')]);
   const [sent] = gate.far.of('allocate');
   expect(sent?.body).toMatchObject({
     campaign: { kind: 'triggered', seriesId: '4021', notes: 'vip only', brandId: 'b1' },
     allocations: [{ customerId: 'ann', actionId: '77', templateId: '14' }],
   });
-  expect(await claim(gate)).toMatchObject({ status: 'already_granted' });
+  expect(await gate.claim()).toMatchObject({ status: 'already_granted' });
 });
 
 test('whom nobody asked about, or who was answered false, has nothing to claim', async () => {
   const gate = await gateOf();
   gate.far.rules.ineligible.add('ann');
   await gate.ask('bob');
-  expect(await claim(gate)).toMatchObject({ reason: 'not_targeted' });
+  expect(await gate.claim()).toMatchObject({ reason: 'not_targeted' });
   await fenceCampaign(ledger.pool, { tenant: gate.tenant, campaignId: gate.campaignId }, 'deleted');
-  expect(await claim(gate, { customerId: 'bob' })).toMatchObject({ reason: 'canceled' });
+  expect(await gate.claim({ customerId: 'bob' })).toMatchObject({ reason: 'canceled' });
 });
 
 test('each trigger of its own is claimed once, and a double click claims no second one', async () => {
@@ -97,9 +72,9 @@ test('each trigger of its own is claimed once, and a double click claims no seco
     .toBe(2);
   const second = await gate.open();
   const click = { claimId: 'one' };
-  await Promise.all([claim(gate, click), claim(gate, { ...click, doors: second })]);
-  await claim(gate, click);
+  await Promise.all([gate.claim(click), gate.claim({ ...click, doors: second })]);
+  await gate.claim(click);
   expect(gate.held().length).toBe(1);
-  expect(await claim(gate)).toMatchObject({ status: 'granted' });
+  expect(await gate.claim()).toMatchObject({ status: 'granted' });
   expect(gate.held().length).toBe(2);
 });

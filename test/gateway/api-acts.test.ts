@@ -76,6 +76,17 @@ describe('hold and release', () => {
     ]);
   });
 
+  it.each(['/campaigns/h6', ''])(
+    'of %s have what waited meanwhile settled, as claims that were begun',
+    async (held) => {
+      await openLedgerCampaign(doors.pool, 'h6');
+      await act(`${held}/hold`, { reason });
+      const before = doors.asked.length;
+      expect(await act(`${held}/release`, { reason })).toMatchObject({ status: 200 });
+      expect(doors.asked.slice(before)).toContainEqual({ what: 'settlement', of: 'acme' });
+    },
+  );
+
   it("leave a guard's hold to a key that may approve", async () => {
     const { ref } = await openLedgerCampaign(doors.pool, 'h2');
     await holdCampaign(doors.pool, ref, 'the audience is over the limit');

@@ -1,7 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import type { TriggeredSettings } from '../../src/domain/tenant.ts';
 import { holdByOperator } from '../../src/ledger/acts.ts';
 import { verify } from '../../src/ledger/invariants.ts';
 import { fenceCampaign } from '../../src/ledger/standing.ts';
+import { shopKey } from '../decisions/gate.ts';
 import { openLedger, type TestLedger } from '../ledger/ledger.ts';
 import { openGrants, type TestGrants } from './event-eleven.ts';
 import { lostAnswer } from './far-sides.ts';
@@ -172,6 +174,43 @@ async function passTime(grants: TestGrants, seconds: number): Promise<void> {
     [grants.campaignId, seconds],
   );
 }
+
+describe('what a campaign gives at once, or at the claim, is fixed with its first trigger', () => {
+  function change(grants: TestGrants, other: Partial<TriggeredSettings>): void {
+    Object.assign(grants.settings.triggered ?? {}, other);
+  }
+
+  it('also where the tenant gives at once from then on', async () => {
+    const grants = await grantsOf({
+      triggered: { activation: 'claimed' },
+      tenant: { apiKeys: [shopKey] },
+    });
+    expect(await grants.ask('ann')).toMatchObject({ allowed: true });
+    change(grants, { activation: 'immediate' });
+    await grants.event('bob');
+    await grants.round();
+    expect(grants.held()).toEqual([]);
+    expect(await grants.claim({ customerId: 'bob' })).toMatchObject({ status: 'granted' });
+  });
+
+  it('also where the tenant gives at the claim from then on', async () => {
+    const grants = await grantsOf({ tenant: { apiKeys: [shopKey] } });
+    expect(await grants.ask('ann')).toMatchObject({ allowed: true });
+    change(grants, { activation: 'claimed' });
+    await grants.event('bob');
+    await grants.round();
+    expect(grants.held().sort()).toEqual([grants.key('ann'), grants.key('bob')]);
+  });
+
+  it('whether a gate was asked then or not', async () => {
+    const grants = await grantsOf({ triggered: { gate: 'off' } });
+    await grants.event('ann');
+    await grants.round();
+    change(grants, { gate: 'managed' });
+    expect(await grants.ask('bob')).toMatchObject({ allowed: true });
+    expect(grants.held().sort()).toEqual([grants.key('ann'), grants.key('bob')]);
+  });
+});
 
 describe('event 11 by the awards', () => {
   const byAwards = { triggered: { gate: false, executed: 'assignments' } };

@@ -36,6 +36,8 @@ function print(status: Status): void {
     ['open campaigns', writeCount(status.openCampaigns)],
     ['unanswered effects', writeCount(status.unknownEffects)],
     ['batches to redeem', writeCount(status.batchesWithRedemptions)],
+    ['claims to end', writeCount(status.batchesWithClaims)],
+    ['claims to confirm', writeCount(status.batchesToConfirm)],
     ['webhooks to start', writeCount(status.webhooksDue)],
     ['webhooks quarantined', writeCount(status.webhooksQuarantined)],
     ...status.lastWebhooks.map(({ type, at }): [string, string] => [

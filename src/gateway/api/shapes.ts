@@ -35,6 +35,8 @@ export const status = z.object({
   openCampaigns: count,
   unknownEffects: count,
   batchesWithRedemptions: count,
+  batchesWithClaims: count,
+  batchesToConfirm: count,
   webhooksDue: count,
   webhooksQuarantined: count,
   lastWebhooks: z.array(z.object({ type: z.number(), at: instant })),
