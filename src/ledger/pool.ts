@@ -5,6 +5,8 @@ export function createPool(url: string, size = 20): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
+    // What is asked without waiting goes out at once, and is answered in order.
+    pipeline: true,
     connectionTimeoutMillis: 5_000,
     application_name: 'promoflow',
     // A writer that lost its process must not keep a lock for others to wait on.
@@ -19,7 +21,7 @@ export type Pool = pg.Pool;
 
 /**
  * Runs `work` in one transaction; whatever it throws rolls back. It begins by the statements `first`, which
- * are one message to the server.
+ * are one message to the server, sent with the first of the work: where they fail, so does all that follows.
  */
 export async function transaction<T>(
   pool: pg.Pool,
@@ -34,8 +36,7 @@ export async function transaction<T>(
   };
   connection.on('error', onError);
   try {
-    await connection.query(first);
-    const result = await work(connection);
+    const [, result] = await Promise.all([connection.query(first), work(connection)]);
     await connection.query('commit');
     return result;
   } catch (error) {
