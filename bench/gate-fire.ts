@@ -1,11 +1,16 @@
 import type { CheckMeasures } from '../sandbox/triggered/check-books.ts';
-import type { Verdict } from '../sandbox/verdict.ts';
 import { watchProcessors } from './campaign-run.ts';
-import { type Place, rest } from './gate-place.ts';
+import { tellProcessor, timesText, verdictOf } from './gate-judgement.ts';
+import { type GatePlace, rest } from './gate-place.ts';
 
 export interface Shots {
   perSecond: number;
   seconds: number;
+}
+
+/** New customers for each of these shots, and some to spare: a repeat would be answered from the first. */
+export function customersFor({ perSecond, seconds }: Shots): number {
+  return Math.ceil(perSecond * seconds * 1.5) + 1_000;
 }
 
 /** How one stage went. */
@@ -21,15 +26,14 @@ export interface Measured {
 
 /** Fires checks at one of the two doors, open-loop, and waits for the last answer. */
 export async function fireAt(
-  place: Place,
+  place: GatePlace,
   door: 'gate' | 'bare',
   { perSecond, seconds }: Shots,
 ): Promise<Measured> {
   const { control } = place.sandbox;
   await rest();
   const { campaignId } = await control<{ campaignId: number }>('POST', 'triggered', {
-    // New customers alone: a repeat would be answered from the first.
-    customers: Math.ceil(perSecond * seconds * 1.5) + 1_000,
+    customers: customersFor({ perSecond, seconds }),
   });
   const gateUrl = door === 'gate' ? place.gateUrl : place.bareUrl;
   const before = await place.causes();
@@ -40,11 +44,8 @@ export async function fireAt(
   const processor = spent();
   const after = await place.causes();
   const causes = new Map([...after].map(([cause, n]) => [cause, n - (before.get(cause) ?? 0)]));
-  const verdict = await control<Verdict>('GET', `campaigns/${campaignId}/verdict`);
-  // A late answer is what is measured here; anything else makes the figures worthless.
-  const wrong = verdict.violations.filter((one) => !one.startsWith('answered late'));
-  if (wrong.length > 0) throw new Error(`The sandbox found violations:\n${wrong.join('\n')}`);
-  return { perSecond, measures, processor, causes, http429: verdict.http429 };
+  const { http429 } = await verdictOf(place, campaignId);
+  return { perSecond, measures, processor, causes, http429 };
 }
 
 /** Of all checks those that were answered inside Optimove's patience. */
@@ -62,16 +63,15 @@ export function decidedOf({ measures, causes }: Measured): number {
 
 export function tellStage(what: string, measured: Measured): void {
   const { measures, processor, causes } = measured;
-  const { checks, p50Ms, p99Ms, p999Ms, maxMs, late, unanswered, sendLagP99Ms } = measures;
+  const { checks, late, unanswered, sendLagP99Ms } = measures;
   const percent = (share: number) => `${(100 * share).toFixed(2)} %`;
-  const spent = Object.entries(processor).map(([name, one]) => `${name} ${one.toFixed(1)}`);
   const why = [...causes].flatMap(([cause, count]) => (count > 0 ? [`${cause} ${count}`] : []));
   console.log(
-    `  ${what}: ${checks} checks, p50 ${p50Ms} ms, p99 ${p99Ms} ms, p99.9 ${p999Ms} ms, ` +
-      `longest ${maxMs} ms; in time ${percent(inTimeOf(measured))}, decided ${percent(decidedOf(measured))}` +
+    `  ${what}: ${checks} checks, ${timesText(measures)}; ` +
+      `in time ${percent(inTimeOf(measured))}, decided ${percent(decidedOf(measured))}` +
       `${late + unanswered > 0 ? `, late ${late}, unanswered ${unanswered}` : ''}` +
       `; sent up to ${sendLagP99Ms} ms after its instant (p99)`,
   );
-  console.log(`      processor seconds: ${spent.join(', ')}`);
+  tellProcessor(processor);
   if (why.length > 0) console.log(`      ${why.join(', ')}`);
 }

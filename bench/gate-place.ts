@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { startTemporal } from '../local/temporal.ts';
-import { createPool } from '../src/ledger/pool.ts';
+import type { CampaignOptions } from '../sandbox/campaign.ts';
+import { createPool, type Pool } from '../src/ledger/pool.ts';
 import { searchAttributePairs } from '../src/wiring.ts';
 import { childWith, startProgram } from './campaign-processes.ts';
 import {
@@ -31,33 +32,63 @@ const campaignWithinMs = 1_800_000;
 
 type Sandbox = Awaited<ReturnType<typeof openSandbox>>;
 
-/** A gate and what belongs to it, each part a process. */
+/** promoflow and what belongs to it, each part a process. */
 export interface Place {
   sandbox: Sandbox;
+  ledger: Pool;
   /** The processes whose time counts, by their names. */
   pids: Record<string, number>;
   gateUrl: string;
-  bareUrl: string;
-  /** What the gateway has counted so far: answers by cause. */
+  hookUrl: string;
+  claimsUrl: string;
+  /** The key under which the tenant's shop claims. */
+  shopKey: string;
+  /** What the gateway has counted so far: checks by the cause of their answer. */
   causes(): Promise<Map<string, number>>;
-  /** Runs a scheduled campaign; returns the seconds from its webhook to its last report. */
-  runCampaign(customers: number): Promise<number>;
 }
 
-/** Starts promoflow, the bare handler and the sandbox that fires at both; ends all of it after `work`. */
-export async function withPlace<T>(
-  wish: { isLimited: boolean; profile: string | undefined },
-  work: (place: Place) => Promise<T>,
-): Promise<T> {
+/** A place with a bare handler to measure the gate beside. */
+export interface GatePlace extends Place {
+  bareUrl: string;
+}
+
+interface Wish {
+  isLimited: boolean;
+  /** Where the gateway's processor profile goes. */
+  profile: string | undefined;
+  /** What is laid over the tenant's section. */
+  section: Record<string, unknown>;
+}
+
+/** Starts promoflow and the sandbox that fires at it; ends all of it after `work`. */
+export async function withPlace<T>(wish: Wish, work: (place: Place) => Promise<T>): Promise<T> {
   return withFolder(async (folder, onEnd) => work(await open(folder, onEnd, wish)));
+}
+
+/** The same with a gate, and the bare handler. */
+export async function withGate<T>(
+  wish: Omit<Wish, 'section'>,
+  work: (place: GatePlace) => Promise<T>,
+): Promise<T> {
+  return withFolder(async (folder, onEnd) => {
+    const place = await open(folder, onEnd, { ...wish, section: { triggered: { gate: true } } });
+    const bare = await startProgram({
+      main: 'bench/bare-gate.ts',
+      args: ['--sandbox', place.sandbox.url],
+      ready: /bare gate at (\S+)/,
+    });
+    onEnd(bare.stop);
+    const pids = { ...place.pids, bare: bare.pid };
+    return work({ ...place, pids, bareUrl: `${bare.said}/gate` });
+  });
 }
 
 async function open(
   folder: string,
   onEnd: OnEnd,
-  { isLimited, profile }: { isLimited: boolean; profile: string | undefined },
+  { isLimited, profile, section }: Wish,
 ): Promise<Place> {
-  const ledger = await freshLedger(folder, onEnd);
+  const postgres = await freshLedger(folder, onEnd);
   const temporal = await startTemporal({
     dataFolder: folder,
     searchAttributes: searchAttributePairs,
@@ -66,62 +97,64 @@ async function open(
   onEnd(temporal.stop);
   const sandbox = await openSandbox(folder, sandboxFile(isLimited, { latencyMs }));
   onEnd(sandbox.stop);
-  const token = randomBytes(16).toString('hex');
+  const [token, shopKey] = [randomBytes(16).toString('hex'), randomBytes(16).toString('hex')];
   const config = join(folder, 'promoflow.json');
   const rateLimit = isLimited ? documentedLimit : noLimit;
-  const file = tenantFile(sandbox.url, token, rateLimit, { triggered: { gate: true } });
+  const file = tenantFile(sandbox.url, token, rateLimit, { apiKeys: [shopKey], ...section });
   writeFileSync(config, JSON.stringify(file));
   const env = {
-    DATABASE_URL: ledger.url,
+    DATABASE_URL: postgres.url,
     TEMPORAL_ADDRESS: temporal.address,
     PROMOFLOW_CONFIG: config,
     PROMOFLOW_PORT: '0',
-    LOG_LEVEL: 'warn',
+    LOG_LEVEL: 'info',
   };
   const worker = await startProgram({
     main: 'src/worker.ts',
-    env: { ...env, LOG_LEVEL: 'info' },
+    env,
     nodeFlags: flagsOf('start:worker'),
     ready: /the worker is running/,
   });
   onEnd(worker.stop);
   const gateway = await startProgram({
     main: 'src/gateway/main.ts',
-    env: { ...env, LOG_LEVEL: 'info' },
+    env,
     nodeFlags: profileFlags(profile),
     ready: /"url":"([^"]+)"/,
   });
   onEnd(gateway.stop);
-  const bare = await startProgram({
-    main: 'bench/bare-gate.ts',
-    args: ['--sandbox', sandbox.url],
-    ready: /bare gate at (\S+)/,
-  });
-  onEnd(bare.stop);
-  const pool = createPool(ledger.url, 1);
-  onEnd(() => pool.end());
+  const ledger = createPool(postgres.url, 1);
+  onEnd(() => ledger.end());
   return {
-    sandbox,
+    ...{ sandbox, ledger, shopKey },
     pids: {
-      ...{ gateway: gateway.pid, bare: bare.pid, sandbox: sandbox.pid, worker: worker.pid },
-      Postgres: ledger.pid,
+      ...{ gateway: gateway.pid, sandbox: sandbox.pid, worker: worker.pid },
+      Postgres: postgres.pid,
       Temporal: childWith(join(folder, 'temporal')),
     },
     gateUrl: `${gateway.said}/gate/${tenant}/${token}`,
-    bareUrl: `${bare.said}/gate`,
+    hookUrl: `${gateway.said}/hooks/${tenant}/${token}`,
+    claimsUrl: `${gateway.said}/claims/${tenant}`,
     causes: () => readCauses(gateway.said),
-    async runCampaign(customers) {
-      const campaign = { customers, ids: 'sequential', deadlineInSeconds };
-      const { campaignId } = await sandbox.control<{ campaignId: number }>(
-        'POST',
-        'campaigns',
-        campaign,
-      );
-      const hookUrl = `${gateway.said}/hooks/${tenant}/${token}`;
-      await sandbox.control('POST', `campaigns/${campaignId}/announce`, { hookUrl });
-      return followToTheEnd(pool, String(campaignId), campaignWithinMs);
-    },
   };
+}
+
+/** Makes a scheduled campaign in the sandbox, and sends event 5. Returns its id. */
+export async function announceCampaign(
+  { sandbox, hookUrl }: Place,
+  campaign: CampaignOptions,
+): Promise<string> {
+  const created = await sandbox.control<{ campaignId: number }>('POST', 'campaigns', campaign);
+  const campaignId = String(created.campaignId);
+  await sandbox.control('POST', `campaigns/${campaignId}/announce`, { hookUrl });
+  return campaignId;
+}
+
+/** Runs a scheduled campaign; returns the seconds from its webhook to its last report. */
+export async function runCampaign(place: Place, customers: number): Promise<number> {
+  const campaign = { customers, ids: 'sequential', deadlineInSeconds } as const;
+  const campaignId = await announceCampaign(place, campaign);
+  return followToTheEnd(place.ledger, campaignId, campaignWithinMs);
 }
 
 const line = /^promoflow_checks_total\{([^}]*)\} (\d+)$/gm;
@@ -138,3 +171,16 @@ async function readCauses(gatewayUrl: string): Promise<Map<string, number>> {
 
 /** Waits until nobody has worked for a while, so that a stage does not pay for the one before. */
 export const rest = (): Promise<void> => delay(1_000);
+
+const lookEveryMs = 250;
+
+/** Looks until it is so; throws with `what` when that takes longer than `boundMs`. */
+export async function until(
+  what: string,
+  boundMs: number,
+  isSo: () => Promise<boolean>,
+): Promise<void> {
+  for (const giveUpAt = Date.now() + boundMs; !(await isSo()); await delay(lookEveryMs)) {
+    if (Date.now() > giveUpAt) throw new Error(`${boundMs / 1_000} s later, ${what}`);
+  }
+}

@@ -1,14 +1,18 @@
 import { availableParallelism } from 'node:os';
 import { type Figure, show } from './figure.ts';
+import { benchClaims } from './gate-claims.ts';
+import { benchEvents } from './gate-events.ts';
 import { decidedOf, fireAt, inTimeOf, type Measured, tellStage } from './gate-fire.ts';
-import { type Place, withPlace } from './gate-place.ts';
+import { type GatePlace, runCampaign, withGate } from './gate-place.ts';
 
-export const gateParts = ['rates', 'limited'] as const;
+export const gateParts = ['rates', 'limited', 'claims', 'events'] as const;
 export type GatePart = (typeof gateParts)[number];
 
 export interface GateOptions {
-  /** The length of each stage. */
+  /** The length of each stage with checks or claims. */
   seconds: number;
+  /** That of the stage with events 11. */
+  eventSeconds: number;
   parts: readonly GatePart[];
   /** The most checks a second that are tried. */
   highest: number;
@@ -24,24 +28,29 @@ const mostInTime = 0.99;
 /** Checks a second for which the bounds are told. */
 const usual = 1_000;
 
-/** Answers of the gate beside those of a bare handler, open-loop, in the same run. */
+/**
+ * Answers of the gate beside those of a bare handler, open-loop, in the same run; then claims, and events 11.
+ */
 export async function benchGate(options: GateOptions): Promise<boolean> {
-  const { seconds, parts, profile } = options;
-  console.log(`${availableParallelism()} cores, Node ${process.version}; ${seconds} s a stage\n`);
+  const { seconds, eventSeconds, parts, profile } = options;
+  console.log(
+    `${availableParallelism()} cores, Node ${process.version}; ${seconds} s a stage, ` +
+      `${eventSeconds} s of events 11\n`,
+  );
+  const figuresOf: Record<GatePart, () => Promise<Figure[]>> = {
+    rates: () => withGate({ isLimited: false, profile }, (place) => withoutLimit(place, options)),
+    limited: () =>
+      withGate({ isLimited: true, profile: undefined }, (place) => withLimit(place, options)),
+    claims: () => benchClaims(seconds, profile),
+    events: () => benchEvents(eventSeconds, profile),
+  };
   const figures: Figure[] = [];
-  if (parts.includes('rates')) {
-    const wish = { isLimited: false, profile };
-    figures.push(...(await withPlace(wish, (place) => withoutLimit(place, options))));
-  }
-  if (parts.includes('limited')) {
-    const wish = { isLimited: true, profile: undefined };
-    figures.push(...(await withPlace(wish, (place) => withLimit(place, options))));
-  }
+  for (const part of parts) figures.push(...(await figuresOf[part]()));
   console.log('');
   return show(figures);
 }
 
-async function withoutLimit(place: Place, options: GateOptions): Promise<Figure[]> {
+async function withoutLimit(place: GatePlace, options: GateOptions): Promise<Figure[]> {
   const { seconds, highest, campaign } = options;
   await warmUp(place);
   const figures: Figure[] = [];
@@ -70,7 +79,7 @@ async function withoutLimit(place: Place, options: GateOptions): Promise<Figure[
 }
 
 /** Code that runs for the first time, and connections that are opened, are not what is measured. */
-async function warmUp(place: Place): Promise<void> {
+async function warmUp(place: GatePlace): Promise<void> {
   const shots = { perSecond: 200, seconds: 2 };
   await fireAt(place, 'bare', shots);
   await fireAt(place, 'gate', shots);
@@ -103,7 +112,7 @@ function notLate(gate: Measured): Figure {
  * The highest rate that is tried, or half of what the bare handler can do where that is less. Beyond what
  * it can do it answers hardly anything in time, so its rate is raised step by step.
  */
-async function halfOfBare(place: Place, { seconds, highest }: GateOptions): Promise<number> {
+async function halfOfBare(place: GatePlace, { seconds, highest }: GateOptions): Promise<number> {
   let can = usual;
   for (const perSecond of [2_000, 3_000, 4_000, 2 * highest]) {
     const bare = await fireAt(place, 'bare', { perSecond, seconds });
@@ -115,14 +124,18 @@ async function halfOfBare(place: Place, { seconds, highest }: GateOptions): Prom
 }
 
 /** Campaign and checks at once, beside each of them alone. */
-async function besideCampaign(place: Place, seconds: number, customers: number): Promise<Figure[]> {
-  const alone = await place.runCampaign(customers);
+async function besideCampaign(
+  place: GatePlace,
+  seconds: number,
+  customers: number,
+): Promise<Figure[]> {
+  const alone = await runCampaign(place, customers);
   const gateAlone = await fireAt(place, 'gate', { perSecond: usual, seconds });
   tellStage(`${usual}/s, gate alone`, gateAlone);
   // As long as the campaign may take at most: what is measured is all of it.
   const shots = { perSecond: usual, seconds: Math.ceil(1.5 * alone) };
   const [together, gate] = await Promise.all([
-    place.runCampaign(customers),
+    runCampaign(place, customers),
     fireAt(place, 'gate', shots),
   ]);
   tellStage(`${usual}/s, gate beside a campaign of ${customers.toLocaleString('en')}`, gate);
@@ -143,7 +156,7 @@ async function besideCampaign(place: Place, seconds: number, customers: number):
 }
 
 /** Under Optimove's own limit, one key and one code. */
-async function withLimit(place: Place, { seconds }: GateOptions): Promise<Figure[]> {
+async function withLimit(place: GatePlace, { seconds }: GateOptions): Promise<Figure[]> {
   await fireAt(place, 'gate', { perSecond: 200, seconds: 2 });
   const gate = await fireAt(place, 'gate', { perSecond: usual, seconds });
   tellStage(`${usual}/s, gate, limit on`, gate);

@@ -12,8 +12,10 @@ npm run bench -- campaign [--customers N] [--rounds N] [--large] [--only PART] [
                                           whole campaigns: beside their floors, under Optimove's limit, on disk;
                                           --large: and ten times as many customers
                                           --only ${campaignParts.join(' | ')}
-npm run bench -- gate [--seconds N] [--highest N] [--with-campaign N] [--only PART] [--profile FOLDER]
-                                          checks at fixed rates, beside a bare handler; stages of 10 s
+npm run bench -- gate [--seconds N] [--event-seconds N] [--highest N] [--with-campaign N] [--only PART]
+                      [--profile FOLDER]
+                                          checks at fixed rates, beside a bare handler; claims under Optimove's
+                                          limit; stages of 10 s; events 11, for 60 s
                                           --only ${gateParts.join(' | ')}`;
 
 const { values, positionals } = parseArgs({
@@ -21,6 +23,7 @@ const { values, positionals } = parseArgs({
   options: {
     customers: { type: 'string', default: '1000000' },
     seconds: { type: 'string' },
+    'event-seconds': { type: 'string' },
     highest: { type: 'string', default: '3000' },
     'with-campaign': { type: 'string' },
     rounds: { type: 'string', default: '5' },
@@ -30,7 +33,7 @@ const { values, positionals } = parseArgs({
   },
 });
 
-type Count = 'customers' | 'rounds' | 'seconds' | 'highest' | 'with-campaign';
+type Count = 'customers' | 'rounds' | 'seconds' | 'event-seconds' | 'highest' | 'with-campaign';
 
 function count(name: Count, otherwise = 0): number {
   const number = Number(values[name] ?? otherwise);
@@ -60,7 +63,9 @@ const benches: Record<string, () => Promise<boolean>> = {
     const { profile, 'with-campaign': customers } = values;
     const campaign = customers === undefined ? undefined : count('with-campaign');
     const [seconds, highest] = [count('seconds', 10), count('highest')];
-    return benchGate({ seconds, highest, campaign, parts: chosen(gateParts), profile });
+    const eventSeconds = count('event-seconds', 60);
+    const parts = chosen(gateParts);
+    return benchGate({ seconds, eventSeconds, highest, campaign, parts, profile });
   },
 };
 
