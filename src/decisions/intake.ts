@@ -15,7 +15,7 @@ const mostCampaigns = 1_000;
 /** How often the ledger is asked for answers that another gateway is about to give. */
 const lookEveryMs = 30;
 /** At most so often a statement takes checks in: those who come meanwhile wait for this long at most. */
-const gapMs = 5;
+const gapMs = 10;
 
 /**
  * Takes checks in: all that came while the last statement ran go in one. A repeat hears the answer that

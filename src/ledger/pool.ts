@@ -1,7 +1,11 @@
 import pg from 'pg';
 
-/** The ledger's connections. Errors of idle connections are the next query's to report. */
-export function createPool(url: string, size = 20): pg.Pool {
+/**
+ * The ledger's connections, `size` at most. As many as are `kept` stay open when nobody has asked for a while:
+ * whoever waits for an answer does not wait for a server process to be started and to learn its statements.
+ * Errors of idle connections are the next query's to report.
+ */
+export function createPool(url: string, size = 20, kept = 0): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
@@ -9,6 +13,7 @@ export function createPool(url: string, size = 20): pg.Pool {
     pipeline: true,
     connectionTimeoutMillis: 5_000,
     application_name: 'promoflow',
+    min: kept,
     // A writer that lost its process must not keep a lock for others to wait on.
     idle_in_transaction_session_timeout: 10_000,
   });
