@@ -36,11 +36,13 @@ export type Wired = ReturnType<typeof wire>;
 
 /** The ledger's connections that are the gate's alone. */
 const gateConnections = 10;
+/** Of all others those that stay open: webhooks come all at once. */
+const keptConnections = 4;
 
 /** Joins all parts of one process. Opens no connection: the first use does. */
 export function wire(config: Config, addresses: Addresses, log: Log) {
   const { databaseUrl, temporal } = addresses;
-  const pool = createPool(databaseUrl);
+  const pool = createPool(databaseUrl, 20, keptConnections);
   const starts = createStarts(temporal, log);
   const turns = createTurns({ pool });
   const contacts = createContacts(pool);
@@ -50,7 +52,7 @@ export function wire(config: Config, addresses: Addresses, log: Log) {
   const metrics = createMetrics({ pool, tenants, log });
   const kickSettlement = (tenant: string) => starts.kickSettlement(tenant);
   // Whoever waits for an answer must not wait behind bulk work for a connection.
-  const gatePool = createPool(databaseUrl, gateConnections);
+  const gatePool = createPool(databaseUrl, gateConnections, gateConnections);
   return {
     ...served,
     pool,

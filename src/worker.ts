@@ -1,3 +1,4 @@
+import { constants, setPriority } from 'node:os';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createActivities } from './activities/activities.ts';
 import { beat } from './activities/watch.ts';
@@ -90,6 +91,8 @@ export async function runWorker(wired: Wired): Promise<RunningWorker> {
 
 if (import.meta.main) {
   await runUntilSignal(async (onStop) => {
+    // Its work can wait: on a machine that they share, whoever waits for an answer comes first.
+    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
     const environment = readEnvironment();
     const config = loadConfig(environment);
     const addresses = addressesOf(environment);

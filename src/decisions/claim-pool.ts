@@ -83,12 +83,14 @@ export async function settleClaims(
   const happenings = withRedemptions(settlement.happenings, ending.redeemed);
   const isOver = !next && members.every(({ state }) => isFinal(state));
   const { read, begun } = await sharedTransaction(scene.pool, campaign.ref, async (connection) => {
-    const settled = await settleWithin(connection, batch, { ...settlement, happenings });
-    if (isOver) await finishClaims(connection, batch, ending);
-    if (!next) return { read: settled.read, begun: undefined };
     const permit = { until: performance.now() + permitMs };
-    const beginning = await begin(connection, intentOf(scene, next), undefined);
-    return { read: settled.read, begun: { beginning, permit } };
+    // One after the other in the ledger, and none of them waited for before the next is sent.
+    const [settled, beginning] = await Promise.all([
+      settleWithin(connection, batch, { ...settlement, happenings }),
+      next && begin(connection, intentOf(scene, next), undefined),
+      isOver && finishClaims(connection, batch, ending),
+    ]);
+    return { read: settled.read, begun: beginning && { beginning, permit } };
   });
   batch.read = read;
   pool.members = members;

@@ -14,8 +14,11 @@ const mostAtOnce = 1_000;
 const mostCampaigns = 1_000;
 /** How often the ledger is asked for answers that another gateway is about to give. */
 const lookEveryMs = 30;
-/** At most so often a statement takes checks in: those who come meanwhile wait for this long at most. */
-const gapMs = 5;
+/**
+ * At most so often a statement takes checks in, and those of one statement go in one pool: the more the
+ * machine has to do, the more of them share what a pool costs.
+ */
+const gapOf = (tookMs: number): number => Math.max(10, 2 * tookMs);
 
 /**
  * Takes checks in: all that came while the last statement ran go in one. A repeat hears the answer that
@@ -49,7 +52,7 @@ export function createIntake(
         lose(asked, error);
       }
     },
-    gapMs,
+    gapOf,
   );
 
   function place(one: Asked, found: Known | undefined): void {

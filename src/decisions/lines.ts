@@ -10,9 +10,9 @@ import { isLeftOut, isScreened, screenAll, screenedOut } from './screening.ts';
 import { sheds } from './shedding.ts';
 
 /** Pools of one line in flight at once: those who come meanwhile wait for the next, together. */
-const poolsInFlight = 8;
+const poolsInFlight = 16;
 /** Between two pools of a line, milliseconds: a pool costs the ledger about as much as its members do. */
-const gapMs = 10;
+const gapMs = 5;
 
 interface Place {
   line: Line;

@@ -13,7 +13,8 @@ import { fits, type Pace } from './budget.ts';
 import { failureOf, late, unknownCode } from './endings.ts';
 import { codesOf, type Line, sceneOf } from './line.ts';
 import { membersOf } from './members.ts';
-import { type Pool, settlePool } from './pool.ts';
+import type { Pool } from './pool.ts';
+import { settlePool } from './pool-settling.ts';
 
 /** A pool that is open, and its first effect. */
 export interface Opened {

@@ -17,14 +17,17 @@ export interface Gathering<T> {
 
 /**
  * Gathers what comes while a few runs are under way, and starts the next run for all of it as soon as
- * one of them ends, but never two within `gapMs`: many runs of few would cost more than they save. A run
- * never rejects, and takes what it was started for: what it leaves starts the next.
+ * one of them ends, but never two within `gapMs`: many runs of few would cost more than they save. The gap may
+ * be made of what the last run took, so that a machine that is short of time does less of it. A run never
+ * rejects, and takes what it was started for: what it leaves starts the next.
  */
 export function gather<T>(
   lanes: number,
   run: (drain: Drain<T>) => Promise<void>,
-  gapMs = 0,
+  gapMs: number | ((tookMs: number) => number) = 0,
 ): Gathering<T> {
+  const gapOf = typeof gapMs === 'number' ? () => gapMs : gapMs;
+  let tookMs = 0;
   let waiting: T[] = [];
   let running = 0;
   let startedAt = Number.NEGATIVE_INFINITY;
@@ -46,7 +49,7 @@ export function gather<T>(
   function call(): void {
     if (isCalled || running >= lanes || waiting.length === 0) return;
     isCalled = true;
-    const waitMs = startedAt + gapMs - performance.now();
+    const waitMs = startedAt + gapOf(tookMs) - performance.now();
     if (waitMs > 0) setTimeout(start, waitMs);
     else setImmediate(start);
   }
@@ -55,9 +58,11 @@ export function gather<T>(
     isCalled = false;
     if (running >= lanes || waiting.length === 0) return;
     running += 1;
-    startedAt = performance.now();
+    const runAt = performance.now();
+    startedAt = runAt;
     void run(drain).finally(() => {
       running -= 1;
+      tookMs = performance.now() - runAt;
       call();
     });
   }

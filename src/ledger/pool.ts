@@ -1,12 +1,19 @@
 import pg from 'pg';
 
-/** The ledger's connections. Errors of idle connections are the next query's to report. */
-export function createPool(url: string, size = 20): pg.Pool {
+/**
+ * The ledger's connections, `size` at most. As many as are `kept` stay open when nobody has asked for a while:
+ * whoever waits for an answer does not wait for a server process to be started and to learn its statements.
+ * Errors of idle connections are the next query's to report.
+ */
+export function createPool(url: string, size = 20, kept = 0): pg.Pool {
   const pool = new pg.Pool({
     connectionString: url,
     max: size,
+    // What is asked without waiting goes out at once, and is answered in order.
+    pipeline: true,
     connectionTimeoutMillis: 5_000,
     application_name: 'promoflow',
+    min: kept,
     // A writer that lost its process must not keep a lock for others to wait on.
     idle_in_transaction_session_timeout: 10_000,
   });
@@ -19,7 +26,7 @@ export type Pool = pg.Pool;
 
 /**
  * Runs `work` in one transaction; whatever it throws rolls back. It begins by the statements `first`, which
- * are one message to the server.
+ * are one message to the server, sent with the first of the work: where they fail, so does all that follows.
  */
 export async function transaction<T>(
   pool: pg.Pool,
@@ -34,8 +41,7 @@ export async function transaction<T>(
   };
   connection.on('error', onError);
   try {
-    await connection.query(first);
-    const result = await work(connection);
+    const [, result] = await Promise.all([connection.query(first), work(connection)]);
     await connection.query('commit');
     return result;
   } catch (error) {

@@ -6,6 +6,7 @@ import { batchActivities } from '../../src/activities/batch.ts';
 import type { Activated } from '../../src/activities/house.ts';
 import { operatorActivities } from '../../src/activities/operators.ts';
 import { upkeepActivities } from '../../src/activities/upkeep.ts';
+import { isFinal, states } from '../../src/domain/assignment.ts';
 import { Fault } from '../../src/domain/fault.ts';
 import { holdByOperator, releaseByOperator } from '../../src/ledger/acts.ts';
 import { verify } from '../../src/ledger/invariants.ts';
@@ -72,16 +73,20 @@ async function settleDebts(gate: TestGate): Promise<void> {
 }
 
 /** Nothing is held, and the ledger says so, once whoever takes back has done so. */
+const ended: string[] = states.filter(isFinal);
+
 async function expectNothingLeft(gate: TestGate, users: readonly string[]): Promise<void> {
   await expect
     .poll(
       async () => {
         await settleDebts(gate);
-        return { held: gate.held(), answers: (await gate.answers()).map(({ answer }) => answer) };
+        const answers = (await gate.answers()).map(({ answer }) => answer);
+        const undecided = (await gate.members()).filter(({ state }) => !ended.includes(state));
+        return { held: gate.held(), answers, undecided };
       },
       { timeout: 10_000 },
     )
-    .toEqual({ held: [], answers: users.map(() => false) });
+    .toEqual({ held: [], answers: users.map(() => false), undecided: [] });
   for (const user of users) expect((await gate.ask(user)).allowed).toBe(false);
 }
 

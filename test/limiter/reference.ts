@@ -41,7 +41,8 @@ export function createReference(limit: { requests: number; windowMs: number; spa
         now - one.askedAt < 1000 &&
         !(one.process === me.process && one.rank.class === me.rank.class),
     );
-    const taken = grants.filter((one) => latestArrival(one) + limit.windowMs >= now).length;
+    const free = grants.map((one) => latestArrival(one) + limit.windowMs).filter((at) => at >= now);
+    const taken = free.length;
     const granted =
       now >= pausedUntil &&
       taken < limit.requests &&
@@ -50,7 +51,9 @@ export function createReference(limit: { requests: number; windowMs: number; spa
     waiters.splice(0, waiters.length, ...others, ...(granted ? [] : [me]));
     if (granted) {
       grants.push({ at: now, answered: undefined });
-      savedMs -= spacingMs;
+      // After a burst, what is left of the window is spread until the first of its slots comes back.
+      const left = Math.max(1, limit.requests - taken - 1);
+      savedMs -= taken < 4 ? spacingMs : Math.max(spacingMs, (Math.min(...free) - now) / left);
       const bulkWaits = others.some((one) => one.rank.class === 'bulk');
       if (limit.spaced) streak = streakAfter(streak, me.rank.class, bulkWaits);
     }

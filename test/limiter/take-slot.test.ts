@@ -166,13 +166,30 @@ test('nobody is granted a slot during a pause, in whatever class, and a shorter 
   expect((await ask(3000, { class: 'interactive', process: processes[1] })).taken).toBe(true);
 });
 
-test('a spaced bucket grants a burst of five, then one each window / requests', async () => {
+test('a spaced bucket grants a burst of five, then spreads the rest over the window', async () => {
   const { ask } = createBucket({ requests: 10, windowMs: 1000, spaced: true });
   for (let place = 0; place < 5; place += 1) expect((await ask(0)).taken).toBe(true);
-  expect(await ask(0)).toEqual({ taken: false, retryInMs: 100 });
-  expect((await ask(99)).taken).toBe(false);
-  expect((await ask(100)).taken).toBe(true);
-  expect((await ask(199)).taken).toBe(false);
+  // Five are left, and the first of those that nobody has answered comes back after 1500 ms.
+  expect(await ask(0)).toEqual({ taken: false, retryInMs: 300 });
+  expect((await ask(299)).taken).toBe(false);
+  expect((await ask(300)).taken).toBe(true);
+  expect((await ask(599)).taken).toBe(false);
+});
+
+test('a spaced bucket that is asked all the time makes nobody wait for the end of its window', async () => {
+  const { ask } = createBucket({ requests: 50, windowMs: 10_000, spaced: true });
+  const grants: number[] = [];
+  for (let now = 0; now <= 60_000; ) {
+    const outcome = await ask(now);
+    if (outcome.taken) {
+      grants.push(now);
+      await answerSlot(pool, outcome.value);
+    } else now += Math.ceil(outcome.retryInMs);
+  }
+  const afterTheBurst = grants.slice(4);
+  const gaps = afterTheBurst.slice(1).map((at, place) => at - (afterTheBurst[place] ?? 0));
+  expect(Math.max(...gaps)).toBeLessThanOrEqual(240);
+  expect(grants.length).toBeGreaterThanOrEqual(0.97 * 300);
 });
 
 test('a transaction that is answering a slot makes nobody wait', async () => {

@@ -42,8 +42,8 @@ create function limiter_now() returns timestamptz language sql volatile as 'sele
 -- Grants a slot now, or says when to come back (at most 500 ms, so that the waiter's row stays alive);
 -- never waits but for the bucket's row. A request may arrive until its answer is in, at most 500 ms
 -- after the grant: its slot is free one window after that. Next is: interactive before bulk, then the
--- earlier deadline, then the later stage. Spaced: window / requests with bursts of 5, and while both
--- classes wait interactive takes at most four of five.
+-- earlier deadline, then the later stage. Spaced: window / requests with bursts of 5, each of which is made up
+-- for by wider spaces, and while both classes wait interactive takes at most four of five.
 create function take_slot(
   p_bucket text, p_requests int, p_window_ms int, p_spaced boolean, p_process uuid, p_class text,
   p_deadline timestamptz, p_stage int,
@@ -59,6 +59,8 @@ declare
   v_better_due timestamptz;
   v_bulk_waits boolean;
   v_taken int;
+  v_oldest timestamptz;
+  v_gap interval;
   v_ready timestamptz;
 begin
   select * into v_bucket from bucket b where b.bucket = p_bucket for no key update;
@@ -73,7 +75,7 @@ begin
   -- A transaction that is just answering a slot keeps it locked: it must not be waited for.
   delete from slot where id = any (array(
     select s.id from slot s where s.bucket = p_bucket and s.free_at < v_now for update skip locked));
-  select count(*) into v_taken from slot s where s.bucket = p_bucket and s.free_at >= v_now;
+  select count(*), min(s.free_at) into v_taken, v_oldest from slot s where s.bucket = p_bucket and s.free_at >= v_now;
 
   select count(*) filter (where w.ahead), min(w.due) filter (where w.ahead),
     coalesce(bool_or(w.class = 'bulk'), false)
@@ -103,8 +105,12 @@ begin
     values (p_bucket, v_now, p_window_ms, v_now + (p_window_ms + 500) * ms)
     returning id into slot;
     if p_spaced then
+      -- After a burst, what is left is spread until its slots come back: else the window would be used up
+      -- before its end, and everybody would wait for that.
+      v_gap := case when v_taken < 4 then v_spacing
+        else greatest(v_spacing, (v_oldest - v_now) / greatest(p_requests - v_taken - 1, 1)) end;
       update bucket b set
-        spaced_until = greatest(b.spaced_until, v_now) + v_spacing,
+        spaced_until = greatest(b.spaced_until, v_now) + v_gap,
         streak = case
           when p_class = 'bulk' then 0
           when v_bulk_waits then least(b.streak + 1, 4)
