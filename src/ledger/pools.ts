@@ -152,14 +152,6 @@ export async function finishPool(
   });
 }
 
-/** Its time is over, but something of it is still to be brought to an end: settlement finds it. */
-export async function reopenPool(pool: pg.Pool, campaign: number, number: number): Promise<void> {
-  await pool.query('update batch set finished = false where campaign = $1 and number = $2', [
-    campaign,
-    number,
-  ]);
-}
-
 /**
  * One transaction that holds the locks of whoever begins an effect from its first message on, before any
  * other lock: each message to the server costs a check its time.
