@@ -7,6 +7,7 @@ import type pg from 'pg';
 import { startPostgres } from '../local/postgres.ts';
 import { startTemporal } from '../local/temporal.ts';
 import manifest from '../package.json' with { type: 'json' };
+import type { CampaignId } from '../src/domain/words.ts';
 import { findCampaign } from '../src/ledger/campaigns.ts';
 import { timesOf } from '../src/ledger/counts.ts';
 import { migrate } from '../src/ledger/migrate.ts';
@@ -20,7 +21,7 @@ import {
   startProgram,
 } from './campaign-processes.ts';
 import { type Books, startSandbox } from './campaign-sandbox.ts';
-import { documentedLimit, noLimit, tenant, tenantFile } from './campaign-tenant.ts';
+import { documentedLimit, noLimit, tenant, tenantSection } from './campaign-tenant.ts';
 import type { FloorTime } from './floor.ts';
 
 export interface CampaignWish {
@@ -124,7 +125,10 @@ export async function runPromoflow(wish: CampaignWish): Promise<PromoflowRun> {
     const token = randomBytes(16).toString('hex');
     const config = join(folder, 'promoflow.json');
     const rateLimit = wish.isLimited ? documentedLimit : noLimit;
-    writeFileSync(config, JSON.stringify(tenantFile(sandbox.url, token, rateLimit)));
+    writeFileSync(
+      config,
+      JSON.stringify({ tenants: { [tenant]: tenantSection(sandbox, token, rateLimit) } }),
+    );
     const env = {
       DATABASE_URL: ledger.url,
       TEMPORAL_ADDRESS: temporal.address,
@@ -150,7 +154,7 @@ export async function runPromoflow(wish: CampaignWish): Promise<PromoflowRun> {
     });
     await sandbox.announce(`${gateway.said}/hooks/${tenant}/${token}`);
     const pool = createPool(ledger.url, 1);
-    const ended = followToTheEnd(pool, sandbox.campaignId, boundOf(wish));
+    const ended = followToTheEnd(pool, sandbox, boundOf(wish));
     const seconds = await Promise.race([ended, worker.died, gateway.died]).catch((error) => {
       throw new Error(`The campaign did not end. The worker's last words:\n${worker.lastWords()}`, {
         cause: error,
@@ -181,7 +185,7 @@ function boundOf({ customers }: CampaignWish): number {
 /** Waits until the campaign is closed; returns the seconds from its webhook to its last report. */
 export async function followToTheEnd(
   pool: pg.Pool,
-  campaignId: string,
+  { tenant, campaignId }: CampaignId,
   boundMs: number,
 ): Promise<number> {
   for (const giveUpAt = Date.now() + boundMs; Date.now() < giveUpAt; await delay(pollMs)) {

@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Verdict } from '../sandbox/verdict.ts';
 import { startProgram } from './campaign-processes.ts';
-import { deadlineInSeconds, sandboxFile, tenant } from './campaign-tenant.ts';
+import { deadlineInSeconds, sandboxSection, tenant } from './campaign-tenant.ts';
 
 /** What the sandbox has to say of a campaign that is over. */
 export interface Books {
@@ -11,21 +11,28 @@ export interface Books {
   limitedCalls: number;
 }
 
-/** A sandbox in a process of its own, told by `file` whom to play. */
-export async function openSandbox(folder: string, file: unknown) {
-  const config = join(folder, 'sandbox.json');
-  writeFileSync(config, JSON.stringify(file));
+export type Sandbox = Awaited<ReturnType<typeof openSandbox>>;
+
+/** A sandbox in a process of its own that plays one tenant's far sides. */
+export async function openSandbox(
+  folder: string,
+  section: ReturnType<typeof sandboxSection>,
+  name = tenant,
+) {
+  const config = join(folder, `sandbox-${name}.json`);
+  writeFileSync(config, JSON.stringify({ tenants: { [name]: section } }));
   const { pid, said, stop } = await startProgram({
     main: 'sandbox/main.ts',
     args: ['--port', '0', '--config', config],
     ready: /sandbox at (\S+),/,
   });
   return {
+    tenant: name,
     url: said,
     pid,
     stop,
     async control<A>(method: 'GET' | 'POST' | 'DELETE', path: string, body?: unknown): Promise<A> {
-      const answer = await fetch(`${said}/control/${tenant}/${path}`, {
+      const answer = await fetch(`${said}/control/${name}/${path}`, {
         method,
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
@@ -42,7 +49,8 @@ export async function startSandbox(
   wish: { customers: number; ids: 'sequential' | 'uuid'; isLimited: boolean },
 ) {
   const { customers, ids, isLimited } = wish;
-  const { url, pid, stop, control } = await openSandbox(folder, sandboxFile(isLimited));
+  const sandbox = await openSandbox(folder, sandboxSection(isLimited));
+  const { control } = sandbox;
   const created = await control<{ campaignId: number }>('POST', 'campaigns', {
     customers,
     ids,
@@ -50,10 +58,8 @@ export async function startSandbox(
   });
   const campaignId = String(created.campaignId);
   return {
-    url,
-    pid,
+    ...sandbox,
     campaignId,
-    stop,
     /** Sends event 5. */
     announce: (hookUrl: string) =>
       control<unknown>('POST', `campaigns/${campaignId}/announce`, { hookUrl }),

@@ -1,4 +1,4 @@
-// The one tenant of the campaign's bench: the same keys, sizes and concurrency on every side of it.
+// The tenant of the campaign's bench: the same keys, sizes and concurrency on every side of it.
 
 export const tenant = 'acme';
 
@@ -23,36 +23,30 @@ export const noLimit = { requests: 100_000, perSeconds: 10 };
 export const deadlineInSeconds = 8 * 3_600;
 
 /**
- * The tenant file of promoflow, with what `more` lays over the tenant's section. Redemptions are queued and
+ * A tenant's section of promoflow's tenant file, with what `more` lays over it. Redemptions are queued and
  * wait for a day: none is told in a run.
  */
-export function tenantFile(
-  sandboxUrl: string,
+export function tenantSection(
+  sandbox: { url: string; tenant: string },
   webhookToken: string,
   rateLimit: typeof noLimit,
   more: Record<string, unknown> = {},
-): unknown {
-  const base = `${sandboxUrl}/${tenant}`;
+) {
+  const base = `${sandbox.url}/${sandbox.tenant}`;
   return {
-    tenants: {
-      [tenant]: {
-        timeZone: 'UTC',
-        webhookToken,
-        optimove: { baseUrl: `${base}/optimove`, apiKey: keys.optimove, rateLimit },
-        promotions: { baseUrl: `${base}/promotions`, apiKey: keys.promotions },
-        platform: { baseUrl: `${base}/platform`, secret: keys.platformSecret },
-        scheduled: { redeemEveryMinutes: 1_440, lanes },
-        limits: { maxAudience: 1_000_000_000 },
-        ...more,
-      },
-    },
+    timeZone: 'UTC',
+    webhookToken,
+    optimove: { baseUrl: `${base}/optimove`, apiKey: keys.optimove, rateLimit },
+    promotions: { baseUrl: `${base}/promotions`, apiKey: keys.promotions },
+    platform: { baseUrl: `${base}/platform`, secret: keys.platformSecret },
+    scheduled: { redeemEveryMinutes: 1_440, lanes },
+    limits: { maxAudience: 1_000_000_000 },
+    ...more,
   };
 }
 
-/** The sandbox's file: the same tenant, its limit on or off. */
-export function sandboxFile(isLimited: boolean, more: Record<string, unknown> = {}): unknown {
+/** A tenant as the sandbox's file has it, its limit on or off. */
+export function sandboxSection(isLimited: boolean, more: Record<string, unknown> = {}) {
   const limit = isLimited ? documentedLimit : null;
-  return {
-    tenants: { [tenant]: { timeZone: 'UTC', optimove: { limit }, promotions: { limit }, ...more } },
-  };
+  return { timeZone: 'UTC', optimove: { limit }, promotions: { limit }, ...more };
 }

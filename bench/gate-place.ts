@@ -15,14 +15,14 @@ import {
   profileFlags,
   withFolder,
 } from './campaign-run.ts';
-import { openSandbox } from './campaign-sandbox.ts';
+import { openSandbox, type Sandbox } from './campaign-sandbox.ts';
 import {
   deadlineInSeconds,
   documentedLimit,
   noLimit,
-  sandboxFile,
+  sandboxSection,
   tenant,
-  tenantFile,
+  tenantSection,
 } from './campaign-tenant.ts';
 
 /** How long the far sides take, milliseconds. */
@@ -30,11 +30,10 @@ const latencyMs = { promotions: 50, platform: 20 };
 
 const campaignWithinMs = 1_800_000;
 
-type Sandbox = Awaited<ReturnType<typeof openSandbox>>;
-
 /** promoflow and what belongs to it, each part a process. */
 export interface Place {
   sandbox: Sandbox;
+  bulk: Bulk | undefined;
   ledger: Pool;
   /** The processes whose time counts, by their names. */
   pids: Record<string, number>;
@@ -52,12 +51,22 @@ export interface GatePlace extends Place {
   bareUrl: string;
 }
 
+/**
+ * Another tenant of the same promoflow, for whom a large campaign runs. Its far sides are a process of their own:
+ * what plays and measures the checks must not be held up by batches that only the campaign sends.
+ */
+export interface Bulk {
+  sandbox: Sandbox;
+  hookUrl: string;
+}
+
 interface Wish {
   isLimited: boolean;
   /** Where the gateway's processor profile goes. */
   profile: string | undefined;
   /** What is laid over the tenant's section. */
   section: Record<string, unknown>;
+  hasBulk?: boolean;
 }
 
 /** Starts promoflow and the sandbox that fires at it; ends all of it after `work`. */
@@ -86,7 +95,7 @@ export async function withGate<T>(
 async function open(
   folder: string,
   onEnd: OnEnd,
-  { isLimited, profile, section }: Wish,
+  { isLimited, profile, section, hasBulk }: Wish,
 ): Promise<Place> {
   const postgres = await freshLedger(folder, onEnd);
   const temporal = await startTemporal({
@@ -95,13 +104,18 @@ async function open(
     say: () => {},
   });
   onEnd(temporal.stop);
-  const sandbox = await openSandbox(folder, sandboxFile(isLimited, { latencyMs }));
+  const sandbox = await openSandbox(folder, sandboxSection(isLimited, { latencyMs }));
   onEnd(sandbox.stop);
+  const other = hasBulk ? await openSandbox(folder, sandboxSection(isLimited), 'bulk') : undefined;
+  if (other) onEnd(other.stop);
   const [token, shopKey] = [randomBytes(16).toString('hex'), randomBytes(16).toString('hex')];
   const config = join(folder, 'promoflow.json');
   const rateLimit = isLimited ? documentedLimit : noLimit;
-  const file = tenantFile(sandbox.url, token, rateLimit, { apiKeys: [shopKey], ...section });
-  writeFileSync(config, JSON.stringify(file));
+  const tenants = {
+    [tenant]: tenantSection(sandbox, token, rateLimit, { apiKeys: [shopKey], ...section }),
+    ...(other && { [other.tenant]: tenantSection(other, token, rateLimit) }),
+  };
+  writeFileSync(config, JSON.stringify({ tenants }));
   const env = {
     DATABASE_URL: postgres.url,
     TEMPORAL_ADDRESS: temporal.address,
@@ -127,8 +141,13 @@ async function open(
   onEnd(() => ledger.end());
   return {
     ...{ sandbox, ledger, shopKey },
+    bulk: other && {
+      sandbox: other,
+      hookUrl: `${gateway.said}/hooks/${other.tenant}/${token}`,
+    },
     pids: {
       ...{ gateway: gateway.pid, sandbox: sandbox.pid, worker: worker.pid },
+      ...(other && { bulk: other.pid }),
       Postgres: postgres.pid,
       Temporal: childWith(join(folder, 'temporal')),
     },
@@ -141,7 +160,7 @@ async function open(
 
 /** Makes a scheduled campaign in the sandbox, and sends event 5. Returns its id. */
 export async function announceCampaign(
-  { sandbox, hookUrl }: Place,
+  { sandbox, hookUrl }: Bulk,
   campaign: CampaignOptions,
 ): Promise<string> {
   const created = await sandbox.control<{ campaignId: number }>('POST', 'campaigns', campaign);
@@ -151,10 +170,11 @@ export async function announceCampaign(
 }
 
 /** Runs a scheduled campaign; returns the seconds from its webhook to its last report. */
-export async function runCampaign(place: Place, customers: number): Promise<number> {
+export async function runCampaign(ledger: Pool, bulk: Bulk, customers: number): Promise<number> {
   const campaign = { customers, ids: 'sequential', deadlineInSeconds } as const;
-  const campaignId = await announceCampaign(place, campaign);
-  return followToTheEnd(place.ledger, campaignId, campaignWithinMs);
+  const campaignId = await announceCampaign(bulk, campaign);
+  const { tenant } = bulk.sandbox;
+  return followToTheEnd(ledger, { tenant, campaignId }, campaignWithinMs);
 }
 
 const line = /^promoflow_checks_total\{([^}]*)\} (\d+)$/gm;

@@ -32,13 +32,16 @@ const usual = 1_000;
  * Answers of the gate beside those of a bare handler, open-loop, in the same run; then claims, and events 11.
  */
 export async function benchGate(options: GateOptions): Promise<boolean> {
-  const { seconds, eventSeconds, parts, profile } = options;
+  const { seconds, eventSeconds, parts, profile, campaign } = options;
   console.log(
     `${availableParallelism()} cores, Node ${process.version}; ${seconds} s a stage, ` +
       `${eventSeconds} s of events 11\n`,
   );
   const figuresOf: Record<GatePart, () => Promise<Figure[]>> = {
-    rates: () => withGate({ isLimited: false, profile }, (place) => withoutLimit(place, options)),
+    rates: () =>
+      withGate({ isLimited: false, profile, hasBulk: campaign !== undefined }, (place) =>
+        withoutLimit(place, options),
+      ),
     limited: () =>
       withGate({ isLimited: true, profile: undefined }, (place) => withLimit(place, options)),
     claims: () => benchClaims(seconds, profile),
@@ -129,13 +132,15 @@ async function besideCampaign(
   seconds: number,
   customers: number,
 ): Promise<Figure[]> {
-  const alone = await runCampaign(place, customers);
+  const { ledger, bulk } = place;
+  if (!bulk) throw new Error('Nobody plays the far sides of a campaign');
+  const alone = await runCampaign(ledger, bulk, customers);
   const gateAlone = await fireAt(place, 'gate', { perSecond: usual, seconds });
   tellStage(`${usual}/s, gate alone`, gateAlone);
   // As long as the campaign may take at most: what is measured is all of it.
   const shots = { perSecond: usual, seconds: Math.ceil(1.5 * alone) };
   const [together, gate] = await Promise.all([
-    runCampaign(place, customers),
+    runCampaign(ledger, bulk, customers),
     fireAt(place, 'gate', shots),
   ]);
   tellStage(`${usual}/s, gate beside a campaign of ${customers.toLocaleString('en')}`, gate);
