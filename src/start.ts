@@ -54,6 +54,7 @@ await runUntilSignal(async (onStop) => {
   wired.metrics.join(sdkFigures);
   const worker = await runWorker(wired);
   onStop(worker.stop);
+  await wired.rehearse();
   const gateway = await startGateway(wired, environment);
   onStop(gateway.stop);
   onStop(follow(wired, { environment, config }));

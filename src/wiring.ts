@@ -4,11 +4,13 @@ import type { Environment } from './config/environment.ts';
 import type { Config } from './config/load.ts';
 import { ConfigError } from './config/mistakes.ts';
 import { createDecisions } from './decisions/check.ts';
+import { hasGate } from './domain/tenant.ts';
 import { createAlarm } from './ledger/alarm.ts';
 import { createContacts } from './ledger/contacts.ts';
 import { createInbox } from './ledger/inbox.ts';
 import { createPool } from './ledger/pool.ts';
 import { ledgerMissing } from './ledger/readiness.ts';
+import { rehearse } from './ledger/rehearsal.ts';
 import { createTurns } from './limiter/turns.ts';
 import { createMetrics } from './metrics.ts';
 import { createCampaigns } from './operations/campaigns.ts';
@@ -72,6 +74,13 @@ export function wire(config: Config, addresses: Addresses, log: Log) {
       ...{ pool: gatePool, turns: createTurns({ pool: gatePool }), worlds, log, metrics },
       kickSettlement,
     }),
+    /** Before the gate opens, so that its first checks find everything open. Never rejects. */
+    async rehearse(): Promise<void> {
+      if (![...tenants.values()].some(hasGate)) return;
+      await rehearse(gatePool, gateConnections).catch((error: unknown) => {
+        log.warn({ error: String(error) }, 'the first checks will be slow');
+      });
+    },
     metrics,
     ledgerMissing: () => ledgerMissing(pool),
     temporalMissing: () => starts.missing(),

@@ -16,6 +16,7 @@ await runUntilSignal(async (onStop) => {
   await migrate(addresses.databaseUrl);
   const wired = wire(config, addresses, log);
   onStop(wired.stop);
+  await wired.rehearse();
   const gateway = await startGateway(wired, environment);
   onStop(gateway.stop);
   onStop(follow(wired, { environment, config }));

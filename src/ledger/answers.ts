@@ -45,7 +45,7 @@ export interface Known {
  * wrote the same instance at the same moment, which another look finds.
  */
 export async function takeIn(
-  pool: pg.Pool,
+  pool: pg.Pool | Connection,
   arrivals: readonly Arrival[],
 ): Promise<(Known | undefined)[]> {
   const found = await pool.query<{

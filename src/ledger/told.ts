@@ -1,5 +1,6 @@
 import type pg from 'pg';
 import type { Answered } from './answers.ts';
+import type { Connection } from './pool.ts';
 
 // A true is written before it is told, and whoever wrote it may never hear that it was: his customer was
 // told false by then. So only he tells a true that is not marked as told, and all others wait for the mark.
@@ -39,7 +40,7 @@ cross join lateral (
  * somebody else wrote. Safe to repeat.
  */
 export async function markTold(
-  pool: pg.Pool,
+  pool: pg.Pool | Connection,
   triggers: readonly Trigger[],
 ): Promise<(Answered | undefined)[]> {
   return answersBy(pool, { name: 'mark_told', text: tellStatement }, triggers);
@@ -68,7 +69,7 @@ with named as materialized (
 select place::int, answer, reason from held`;
 
 async function answersBy(
-  pool: pg.Pool,
+  pool: pg.Pool | Connection,
   statement: { name: string; text: string },
   triggers: readonly Trigger[],
 ): Promise<(Answered | undefined)[]> {
