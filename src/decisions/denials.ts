@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Plan } from '../domain/campaign.ts';
-import { answerTriggers, type Finding, takeIn } from '../ledger/answers.ts';
+import { answerTriggers, type Finding, missing, takeIn } from '../ledger/answers.ts';
 import { gather } from '../ledger/gathering.ts';
 import { transaction } from '../ledger/pool.ts';
 import { openTriggered } from '../ledger/triggered.ts';
@@ -70,7 +70,11 @@ export function createDenials(house: Deciding, planOf: (asked: Asked) => Plan) {
     const plain = placed.filter(({ wasSettling }) => !wasSettling);
     if (plain.length > 0) {
       const written = await answerTriggers(house.pool, plain.map(findingOf));
-      for (const [index, one] of plain.entries()) if (written[index]?.allowed) contradict(one);
+      for (const [index, one] of plain.entries()) {
+        if (written[index]?.allowed) contradict(one);
+        // It is placed anew, so that its repeats hear the same.
+        if (written[index]?.reason === missing) one.asked.instance = undefined;
+      }
     }
     for (const one of placed) if (one.wasSettling) await correct(one);
   }

@@ -79,7 +79,9 @@ export async function takeIn(
   return known;
 }
 
-// Rows are written in the order of their key, so that no two gateways wait for each other in a ring.
+// Rows are written in the order of their key, so that no two gateways wait for each other in a ring. They need
+// not be on disk before the statement returns: whatever follows on them is committed after them, and so not
+// without them. Where a false is answered here and now, nothing follows.
 const takeInStatement = `
 with asked as (
   select a.*, md5(a.customer)::uuid as hash
@@ -107,6 +109,9 @@ with asked as (
   from known where is_next order by campaign, hash
   on conflict do nothing
   returning w.campaign, w.customer, w.instance, w.answer, w.reason, w.due
+), unhurried as materialized (
+  select set_config('synchronous_commit', 'off', true)
+  where not exists (select from known where is_next and standstill is not null)
 )
 select k.place::int, f.instance is not null as "isFresh",
   case when f.instance is not null then f.instance when not coalesce(k.is_next, false) then k.instance end
@@ -115,7 +120,8 @@ select k.place::int, f.instance is not null as "isFresh",
   case when f.instance is not null then f.reason else k.reason end as reason,
   extract(epoch from coalesce(f.due, k.due, clock_timestamp()) - clock_timestamp())::float8 * 1000
     as "leftMs"
-from known k left join fresh f on f.campaign = k.campaign and f.customer = k.hash`;
+from known k left join fresh f on f.campaign = k.campaign and f.customer = k.hash
+cross join (select count(*) from unhurried) u`;
 
 /** What a process found for one trigger. */
 export interface Finding {
@@ -127,6 +133,9 @@ export interface Finding {
   /** Told false by whoever may have written a true: it stands, unless that true was told. */
   isTold?: boolean;
 }
+
+/** The reason of what cannot be answered, because the ledger does not know it: a crash of it has lost the row. */
+export const missing = 'not_in_the_ledger';
 
 /** The answer that stands. */
 export interface Answered {
@@ -156,7 +165,7 @@ export async function answerTriggers(
       findings.map((one) => one.isTold ?? false),
     ],
   });
-  const answers: Answered[] = findings.map(() => ({ allowed: false, reason: 'not_in_the_ledger' }));
+  const answers: Answered[] = findings.map(() => ({ allowed: false, reason: missing }));
   for (const { place, answer, reason } of found.rows) {
     answers[place - 1] = { allowed: answer, reason: reason ?? undefined };
   }

@@ -72,9 +72,9 @@ async function settleDebts(gate: TestGate): Promise<void> {
   }
 }
 
-/** Nothing is held, and the ledger says so, once whoever takes back has done so. */
 const ended: string[] = states.filter(isFinal);
 
+/** Nothing is held, and the ledger says so, once whoever takes back has done so. */
 async function expectNothingLeft(gate: TestGate, users: readonly string[]): Promise<void> {
   await expect
     .poll(
@@ -122,6 +122,21 @@ test('a far side that answers too late is answered for in time, and what it gave
   await expect.poll(() => gate.far.of('revoke').length, { timeout: 5_000 }).toBe(1);
   await expectNothingLeft(gate, ['ann']);
   expect((await gate.answers())[0]?.reason).toBe('late');
+});
+
+test('a false of a trigger that a crash of the ledger has lost is written anew', async () => {
+  const gate = await gateOf(quick);
+  const { promise: hangs, resolve: goOn } = Promise.withResolvers<void>();
+  gate.far.mishap('validate', { acts: true, meanwhile: () => hangs });
+  const answer = gate.ask('ann');
+  await expect.poll(() => gate.far.of('validate').length).toBe(1);
+  const ref = (await gate.campaign())?.ref;
+  await ledger.pool.query('delete from answer where campaign = $1', [ref]);
+  expect((await answer).allowed).toBe(false);
+  await expect.poll(async () => (await gate.answers()).map((one) => one.answer)).toEqual([false]);
+  expect((await gate.ask('ann', await gate.open())).allowed).toBe(false);
+  goOn();
+  await expectNothingLeft(gate, ['ann']);
 });
 
 test('a far side that hangs keeps the others waiting no longer than the budget', async () => {
