@@ -18,7 +18,7 @@ const lookEveryMs = 30;
  * At most so often a statement takes checks in, and those of one statement go in one pool: the more the
  * machine has to do, the more of them share what a pool costs.
  */
-const gapOf = (tookMs: number): number => Math.max(10, 4 * tookMs);
+const gapOf = (tookMs: number): number => Math.max(10, 6 * tookMs);
 
 /**
  * Takes checks in: all that came while the last statement ran go in one. A repeat hears the answer that

@@ -10,7 +10,7 @@ import { isLeftOut, isScreened, screenAll, screenedOut } from './screening.ts';
 import { sheds } from './shedding.ts';
 
 /** Pools of one line in flight at once: those who come meanwhile wait for the next, together. */
-const poolsInFlight = 16;
+const poolsInFlight = 12;
 /** Between two pools of a line, milliseconds: a pool costs the ledger about as much as its members do. */
 const gapMs = 5;
 

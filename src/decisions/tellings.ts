@@ -8,7 +8,7 @@ const mostAtOnce = 1_000;
 /** What is above is not marked: repeats of it are answered at the end of their time. */
 const mostWaiting = 100_000;
 /** Between two marks, milliseconds: a repeat elsewhere waits for one, so it is short. */
-const gapMs = 25;
+const gapMs = 50;
 const pauseMs = 250;
 
 /**
