@@ -51,9 +51,11 @@ export function createReference(limit: { requests: number; windowMs: number; spa
     waiters.splice(0, waiters.length, ...others, ...(granted ? [] : [me]));
     if (granted) {
       grants.push({ at: now, answered: undefined });
-      // After a burst, what is left of the window is spread until the first of its slots comes back.
-      const left = Math.max(1, limit.requests - taken - 1);
-      savedMs -= taken < 4 ? spacingMs : Math.max(spacingMs, (Math.min(...free) - now) / left);
+      // After a burst, what is left of the window is spread until its slots come back, one after the other.
+      const spaces = free
+        .toSorted((a, b) => a - b)
+        .map((at, back) => (at - now) / Math.max(1, limit.requests - taken - 1 + back));
+      savedMs -= taken < 4 ? spacingMs : Math.max(spacingMs, ...spaces);
       const bulkWaits = others.some((one) => one.rank.class === 'bulk');
       if (limit.spaced) streak = streakAfter(streak, me.rank.class, bulkWaits);
     }

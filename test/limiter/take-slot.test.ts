@@ -179,17 +179,18 @@ test('a spaced bucket grants a burst of five, then spreads the rest over the win
 test('a spaced bucket that is asked all the time makes nobody wait for the end of its window', async () => {
   const { ask } = createBucket({ requests: 50, windowMs: 10_000, spaced: true });
   const grants: number[] = [];
-  for (let now = 0; now <= 60_000; ) {
+  // A first rush, a break, and work without end.
+  for (let now = 0; now <= 60_000; now = now > 2_000 && now < 6_000 ? 6_000 : now) {
     const outcome = await ask(now);
     if (outcome.taken) {
       grants.push(now);
       await answerSlot(pool, outcome.value);
     } else now += Math.ceil(outcome.retryInMs);
   }
-  const afterTheBurst = grants.slice(4);
-  const gaps = afterTheBurst.slice(1).map((at, place) => at - (afterTheBurst[place] ?? 0));
+  const working = grants.filter((at) => at >= 6_000);
+  const gaps = working.slice(1).map((at, place) => at - (working[place] ?? 0));
   expect(Math.max(...gaps)).toBeLessThanOrEqual(240);
-  expect(grants.length).toBeGreaterThanOrEqual(0.97 * 300);
+  expect(working.length).toBeGreaterThanOrEqual(0.95 * 270);
 });
 
 test('a transaction that is answering a slot makes nobody wait', async () => {

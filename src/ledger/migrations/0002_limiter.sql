@@ -59,7 +59,6 @@ declare
   v_better_due timestamptz;
   v_bulk_waits boolean;
   v_taken int;
-  v_oldest timestamptz;
   v_gap interval;
   v_ready timestamptz;
 begin
@@ -75,7 +74,7 @@ begin
   -- A transaction that is just answering a slot keeps it locked: it must not be waited for.
   delete from slot where id = any (array(
     select s.id from slot s where s.bucket = p_bucket and s.free_at < v_now for update skip locked));
-  select count(*), min(s.free_at) into v_taken, v_oldest from slot s where s.bucket = p_bucket and s.free_at >= v_now;
+  select count(*) into v_taken from slot s where s.bucket = p_bucket and s.free_at >= v_now;
 
   select count(*) filter (where w.ahead), min(w.due) filter (where w.ahead),
     coalesce(bool_or(w.class = 'bulk'), false)
@@ -101,14 +100,19 @@ begin
   end if;
 
   if v_better = 0 and v_ready <= v_now then
+    -- After a burst, what is left is spread until slots come back, whichever of them one looks at: else the
+    -- window would be used up before its end, and everybody would wait for that.
+    v_gap := v_spacing;
+    if p_spaced and v_taken >= 4 then
+      select greatest(v_spacing, max((s.free_at - v_now)
+        / greatest(p_requests - v_taken - 2 + s.place, 1)::float8)) into v_gap
+      from (select o.free_at, row_number() over (order by o.free_at) as place from slot o
+        where o.bucket = p_bucket and o.free_at >= v_now) s;
+    end if;
     insert into slot (bucket, granted, window_ms, free_at)
     values (p_bucket, v_now, p_window_ms, v_now + (p_window_ms + 500) * ms)
     returning id into slot;
     if p_spaced then
-      -- After a burst, what is left is spread until its slots come back: else the window would be used up
-      -- before its end, and everybody would wait for that.
-      v_gap := case when v_taken < 4 then v_spacing
-        else greatest(v_spacing, (v_oldest - v_now) / greatest(p_requests - v_taken - 1, 1)) end;
       update bucket b set
         spaced_until = greatest(b.spaced_until, v_now) + v_gap,
         streak = case
