@@ -15,7 +15,7 @@ npm run faults -- --planted [--only NAME] [--json]
   --gate         checks are asked while gateways die, instead of campaigns run
   --seeds N      how many seeds to play, or kills to measure (10)
   --seed S       the first of them (1); alone: this seed only, with its story
-  --parallel P   how many worlds at once (3)
+  --parallel P   how many worlds at once (3; with --gate 1, because answers are timed)
   --json         one JSON object as the last line of the output
   --recovery     kills a busy worker N times, and tells how soon work goes on
   --outages      takes each far side away for a minute in the middle of two campaigns
@@ -42,7 +42,7 @@ function readWishes(): Wishes {
     options: {
       seeds: { type: 'string' },
       seed: { type: 'string' },
-      parallel: { type: 'string', default: '3' },
+      parallel: { type: 'string' },
       json: { type: 'boolean', default: false },
       gate: { type: 'boolean', default: false },
       recovery: { type: 'boolean', default: false },
@@ -51,7 +51,8 @@ function readWishes(): Wishes {
       only: { type: 'string', default: '' },
     },
   });
-  const { seed, seeds = seed === undefined ? '10' : '1', parallel, ...more } = values;
+  const { seed, seeds = seed === undefined ? '10' : '1', ...rest } = values;
+  const { parallel = rest.gate ? '1' : '3', ...more } = rest;
   const numbers = { first: Number(seed ?? 1), seeds: Number(seeds), parallel: Number(parallel) };
   for (const number of Object.values(numbers)) {
     if (Number.isInteger(number) && number > 0) continue;
