@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Decisions } from '../decisions/check.ts';
@@ -6,10 +6,9 @@ import type { TenantSettings } from '../domain/tenant.ts';
 import { caseless, isObject, readId } from '../wire/atoms.ts';
 import { readCheck } from '../wire/checks.ts';
 import type { Log } from '../world.ts';
-import { createAddressCheck, isSameSecret } from './access.ts';
+import { bodyLimit, doorParameters, openDoor } from './door.ts';
 import { problem, sendProblem } from './problems.ts';
 
-const bodyLimit = 1_048_576;
 const path = '/gate/:tenant/:token';
 
 export interface GateDeps {
@@ -26,37 +25,8 @@ export interface GateDeps {
  */
 export async function gate(app: FastifyInstance, deps: GateDeps): Promise<void> {
   const { tenants } = deps;
-  // By the settings themselves: other ones, read while we run, have a check of their own.
-  const checks = new WeakMap<TenantSettings, ReturnType<typeof createAddressCheck>>();
-  const mayCall = (tenant: TenantSettings, address: string): boolean => {
-    const check = checks.get(tenant) ?? createAddressCheck(tenant.allowFrom);
-    checks.set(tenant, check);
-    return check(address);
-  };
 
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => {
-    done(null, body);
-  });
-
-  const admit = async (request: FastifyRequest, reply: FastifyReply) => {
-    // What it says of itself may be anything, even nothing that HTTP allows.
-    request.raw.headers['content-type'] = 'application/octet-stream';
-    const { tenant: name, token } = parameters.parse(request.params);
-    const tenant = tenants.get(name);
-    if (!tenant) return sendProblem(reply, 404, 'There is no such tenant.');
-    if (!isSameSecret(token, tenant.webhookToken)) {
-      return sendProblem(
-        reply,
-        403,
-        'The last part of the address is not the token of this tenant.',
-      );
-    }
-    if (!mayCall(tenant, request.ip)) {
-      return sendProblem(reply, 403, 'Checks are not taken from this address.');
-    }
-    return undefined;
-  };
+  const admit = openDoor(app, tenants, { path, what: 'Checks', brought: 'asked' });
 
   app.withTypeProvider<ZodTypeProvider>().route({
     method: 'POST',
@@ -67,7 +37,7 @@ export async function gate(app: FastifyInstance, deps: GateDeps): Promise<void> 
       summary: 'Decides whether a customer who met a trigger may be sent the campaign',
       description:
         'Called by Optimove (API §9.2); answered within the budget, false unless surely true.',
-      params: parameters,
+      params: doorParameters,
       response: { 200: answer, 400: problem, 403: problem, 404: problem, 413: problem },
     },
     onRequest: admit,
@@ -83,20 +53,7 @@ export async function gate(app: FastifyInstance, deps: GateDeps): Promise<void> 
       return reply.code(200).send({ user_id: userId, allowed });
     },
   });
-
-  app.route({
-    method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-    url: path,
-    schema: { hide: true },
-    onRequest: async (_request, reply) => {
-      reply.header('allow', 'POST');
-      return sendProblem(reply, 405, 'Checks are asked with POST.');
-    },
-    handler: () => {},
-  });
 }
-
-const parameters = z.object({ tenant: z.string(), token: z.string() });
 
 const answer = z.object({ user_id: z.string(), allowed: z.boolean() });
 

@@ -1,12 +1,11 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { TenantSettings } from '../domain/tenant.ts';
 import { type AcceptanceDeps, accept } from './acceptance.ts';
-import { createAddressCheck, isSameSecret } from './access.ts';
+import { bodyLimit, doorParameters, openDoor } from './door.ts';
 import { problem, sendProblem } from './problems.ts';
 
-const bodyLimit = 1_048_576;
 const retryAfterSeconds = 5;
 const path = '/hooks/:tenant/:token';
 
@@ -21,18 +20,6 @@ export interface HooksDeps extends AcceptanceDeps {
  */
 export async function hooks(app: FastifyInstance, deps: HooksDeps): Promise<void> {
   const { tenants, log } = deps;
-  // By the settings themselves: other ones, read while we run, have a check of their own.
-  const checks = new WeakMap<TenantSettings, ReturnType<typeof createAddressCheck>>();
-  const mayCall = (tenant: TenantSettings, address: string): boolean => {
-    const check = checks.get(tenant) ?? createAddressCheck(tenant.allowFrom);
-    checks.set(tenant, check);
-    return check(address);
-  };
-
-  app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', { parseAs: 'buffer', bodyLimit }, (_request, body, done) => {
-    done(null, body);
-  });
   app.addHook('onResponse', async (request, reply) => {
     const tenant = nameOf(request, tenants);
     deps.countHook(tenant, reply.statusCode);
@@ -41,24 +28,7 @@ export async function hooks(app: FastifyInstance, deps: HooksDeps): Promise<void
     }
   });
 
-  const admit = async (request: FastifyRequest, reply: FastifyReply) => {
-    // What it says of itself may be anything, even nothing that HTTP allows.
-    request.raw.headers['content-type'] = 'application/octet-stream';
-    const { tenant: name, token } = parameters.parse(request.params);
-    const tenant = tenants.get(name);
-    if (!tenant) return sendProblem(reply, 404, 'There is no such tenant.');
-    if (!isSameSecret(token, tenant.webhookToken)) {
-      return sendProblem(
-        reply,
-        403,
-        'The last part of the address is not the token of this tenant.',
-      );
-    }
-    if (!mayCall(tenant, request.ip)) {
-      return sendProblem(reply, 403, 'Webhooks are not taken from this address.');
-    }
-    return undefined;
-  };
+  const admit = openDoor(app, tenants, { path, what: 'Webhooks', brought: 'sent' });
 
   app.withTypeProvider<ZodTypeProvider>().route({
     method: 'POST',
@@ -68,7 +38,7 @@ export async function hooks(app: FastifyInstance, deps: HooksDeps): Promise<void
       tags: ['hooks'],
       summary: 'Takes a webhook of Optimove',
       description: 'Any JSON body of at most 1 MiB is recorded, whatever its content type.',
-      params: parameters,
+      params: doorParameters,
       response: {
         200: z.object({}),
         400: problem,
@@ -90,24 +60,11 @@ export async function hooks(app: FastifyInstance, deps: HooksDeps): Promise<void
       return sendProblem(reply, 503, 'Nothing could be stored just now; please send it again.');
     },
   });
-
-  app.route({
-    method: ['GET', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
-    url: path,
-    schema: { hide: true },
-    onRequest: async (_request, reply) => {
-      reply.header('allow', 'POST');
-      return sendProblem(reply, 405, 'Webhooks are sent with POST.');
-    },
-    handler: () => {},
-  });
 }
-
-const parameters = z.object({ tenant: z.string(), token: z.string() });
 
 /** The tenant's name where it is one of ours: a stranger's text is neither logged nor counted. */
 function nameOf(request: FastifyRequest, tenants: ReadonlyMap<string, unknown>): string {
-  const { data } = parameters.safeParse(request.params);
+  const { data } = doorParameters.safeParse(request.params);
   return data && tenants.has(data.tenant) ? data.tenant : 'unknown';
 }
 

@@ -3,7 +3,7 @@ import { type Clearance, clearances, type State, states } from '../domain/assign
 import type { Said } from '../domain/check.ts';
 import type { Reward } from '../domain/words.ts';
 import type { SlotRequest } from '../world.ts';
-import type { Beginning, Intent } from './effects.ts';
+import { type Beginning, type BeginningRow, beginningOf, type Intent } from './effects.ts';
 import { intentValues, slotValues } from './pools.ts';
 import { onlyRow } from './tenants.ts';
 
@@ -154,12 +154,7 @@ export async function openClaims(
   slot: SlotRequest | undefined,
 ): Promise<Beginning> {
   const { members } = opened;
-  const result = await pool.query<{
-    verdict: Beginning['verdict'];
-    effect: string | null;
-    slot: string | null;
-    wait_ms: number | null;
-  }>({
+  const result = await pool.query<BeginningRow>({
     name: 'open_claims',
     text: `select * from open_claims($1, $2, $3, $4, $5, $6, $7, $8, $9,
       to_timestamp($10::float8 / 1000), $11, $12, $13, $14, $15, $16, $17,
@@ -179,15 +174,5 @@ export async function openClaims(
       ...slotValues(slot),
     ],
   });
-  const row = onlyRow(result);
-  const slotId = row.slot === null ? undefined : Number(row.slot);
-  switch (row.verdict) {
-    case 'begun':
-      return { verdict: 'begun', effect: Number(row.effect), slot: slotId };
-    case 'wait':
-    case 'alive':
-      return { verdict: row.verdict, waitMs: row.wait_ms ?? 0 };
-    default:
-      return { verdict: row.verdict };
-  }
+  return beginningOf(onlyRow(result));
 }

@@ -44,12 +44,7 @@ export async function begin(
   intent: Intent,
   slot: SlotRequest | undefined,
 ): Promise<Beginning> {
-  const result = await pool.query<{
-    verdict: Beginning['verdict'];
-    effect: string | null;
-    slot: string | null;
-    wait_ms: number | null;
-  }>({
+  const result = await pool.query<BeginningRow>({
     name: 'begin_effect',
     text: `select * from begin_effect($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11,
       $12, $13, $14, $15, $16, $17, to_timestamp($18::float8 / 1000), $19)`,
@@ -75,19 +70,26 @@ export async function begin(
       slot?.stage ?? null,
     ],
   });
-  const row = onlyRow(result);
-  switch (row.verdict) {
+  return beginningOf(onlyRow(result));
+}
+
+/** What a statement that begins an effect returns. */
+export interface BeginningRow {
+  verdict: Beginning['verdict'];
+  effect: string | null;
+  slot: string | null;
+  wait_ms: number | null;
+}
+
+export function beginningOf({ verdict, effect, slot, wait_ms }: BeginningRow): Beginning {
+  switch (verdict) {
     case 'begun':
-      return {
-        verdict: 'begun',
-        effect: Number(row.effect),
-        slot: row.slot === null ? undefined : Number(row.slot),
-      };
+      return { verdict, effect: Number(effect), slot: slot === null ? undefined : Number(slot) };
     case 'wait':
     case 'alive':
-      return { verdict: row.verdict, waitMs: row.wait_ms ?? 0 };
+      return { verdict, waitMs: wait_ms ?? 0 };
     default:
-      return { verdict: row.verdict };
+      return { verdict };
   }
 }
 

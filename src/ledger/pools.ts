@@ -2,7 +2,7 @@ import type pg from 'pg';
 import { clearances, type State, states } from '../domain/assignment.ts';
 import type { Said } from '../domain/check.ts';
 import type { SlotRequest } from '../world.ts';
-import type { Beginning, Intent } from './effects.ts';
+import { type Beginning, type BeginningRow, beginningOf, type Intent } from './effects.ts';
 import { type Connection, lockClass, transaction } from './pool.ts';
 import { multirange } from './positions.ts';
 import { onlyRow } from './tenants.ts';
@@ -57,12 +57,7 @@ export async function openPool(
   intent: Intent | undefined,
   slot: SlotRequest | undefined,
 ): Promise<PoolOpening> {
-  const result = await connection.query<{
-    verdict: PoolOpening['verdict'];
-    effect: string | null;
-    slot: string | null;
-    wait_ms: number | null;
-  }>({
+  const result = await connection.query<BeginningRow | { verdict: 'opened' }>({
     name: 'open_pool',
     text: `select * from open_pool($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,
       to_timestamp($11::float8 / 1000), $12, $13, $14, $15, $16, $17, $18,
@@ -70,16 +65,7 @@ export async function openPool(
     values: [...poolValues(opened), ...intentValues(intent), ...slotValues(slot)],
   });
   const row = onlyRow(result);
-  const slotId = row.slot === null ? undefined : Number(row.slot);
-  switch (row.verdict) {
-    case 'begun':
-      return { verdict: 'begun', effect: Number(row.effect), slot: slotId };
-    case 'wait':
-    case 'alive':
-      return { verdict: row.verdict, waitMs: row.wait_ms ?? 0 };
-    default:
-      return { verdict: row.verdict };
-  }
+  return row.verdict === 'opened' ? { verdict: 'opened' } : beginningOf(row);
 }
 
 function poolValues(opened: NewPool): unknown[] {
