@@ -108,8 +108,13 @@ export function childWith(text: string): number {
 }
 
 /** The most memory a process ever held, MiB. */
-export function peakMiB(pid: number): number {
-  const [, kib] = /^VmHWM:\s+(\d+) kB$/m.exec(read(`/proc/${pid}/status`)) ?? [];
+export const peakMiB = (pid: number): number => mebibytes(pid, /^VmHWM:\s+(\d+) kB$/m);
+
+/** The memory a process holds now, MiB. */
+export const residentMiB = (pid: number): number => mebibytes(pid, /^VmRSS:\s+(\d+) kB$/m);
+
+function mebibytes(pid: number, line: RegExp): number {
+  const [, kib] = line.exec(read(`/proc/${pid}/status`)) ?? [];
   return Number(kib) / 1_024;
 }
 

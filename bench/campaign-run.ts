@@ -1,28 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
-import { startPostgres } from '../local/postgres.ts';
-import { startTemporal } from '../local/temporal.ts';
-import manifest from '../package.json' with { type: 'json' };
 import type { CampaignId } from '../src/domain/words.ts';
 import { findCampaign } from '../src/ledger/campaigns.ts';
 import { timesOf } from '../src/ledger/counts.ts';
-import { migrate } from '../src/ledger/migrate.ts';
 import { createPool } from '../src/ledger/pool.ts';
-import { searchAttributePairs } from '../src/wiring.ts';
-import {
-  childWith,
-  peakMiB,
-  processorSeconds,
-  runProgram,
-  startProgram,
-} from './campaign-processes.ts';
+import { peakMiB, processorSeconds, runProgram } from './campaign-processes.ts';
 import { type Books, startSandbox } from './campaign-sandbox.ts';
 import { documentedLimit, noLimit, tenant, tenantSection } from './campaign-tenant.ts';
 import type { FloorTime } from './floor.ts';
+import { withFolder } from './folder.ts';
+import { freshLedger, type Promoflow, startPromoflow } from './promoflow.ts';
 
 export interface CampaignWish {
   customers: number;
@@ -49,33 +37,6 @@ export interface PromoflowRun extends Run {
 }
 
 const pollMs = 200;
-const silent = () => {};
-
-export type OnEnd = (end: () => Promise<void>) => void;
-
-/** Everything a run starts, stopped in reverse; all of it is fresh, so that no run helps another. */
-export async function withFolder<T>(
-  work: (folder: string, onEnd: OnEnd) => Promise<T>,
-): Promise<T> {
-  const folder = mkdtempSync(join(tmpdir(), 'promoflow-bench-'));
-  const ends: (() => Promise<void>)[] = [];
-  const remove = () => rmSync(folder, { recursive: true, force: true });
-  process.once('exit', remove);
-  try {
-    return await work(folder, (end) => ends.unshift(end));
-  } finally {
-    for (const end of ends) await end();
-    process.off('exit', remove);
-    remove();
-  }
-}
-
-export async function freshLedger(folder: string, onEnd: OnEnd) {
-  const postgres = await startPostgres({ dataFolder: folder });
-  onEnd(postgres.stop);
-  await migrate(postgres.url);
-  return { url: postgres.url, pid: childWith(join(folder, 'postgres')) };
-}
 
 /** What each process spends from now on, until the function it returns is called. */
 export function watchProcessors(pids: Record<string, number>): () => Record<string, number> {
@@ -113,53 +74,22 @@ export async function runFloor(wish: CampaignWish, isStored: boolean): Promise<R
 /** promoflow itself: gateway, worker, Temporal and Postgres, each a process of its own. */
 export async function runPromoflow(wish: CampaignWish): Promise<PromoflowRun> {
   return withFolder(async (folder, onEnd) => {
-    const ledger = await freshLedger(folder, onEnd);
-    const temporal = await startTemporal({
-      dataFolder: folder,
-      searchAttributes: searchAttributePairs,
-      say: silent,
-    });
-    onEnd(temporal.stop);
     const sandbox = await startSandbox(folder, wish);
     onEnd(sandbox.stop);
     const token = randomBytes(16).toString('hex');
-    const config = join(folder, 'promoflow.json');
     const rateLimit = wish.isLimited ? documentedLimit : noLimit;
-    writeFileSync(
-      config,
-      JSON.stringify({ tenants: { [tenant]: tenantSection(sandbox, token, rateLimit) } }),
-    );
-    const env = {
-      DATABASE_URL: ledger.url,
-      TEMPORAL_ADDRESS: temporal.address,
-      PROMOFLOW_CONFIG: config,
-      PROMOFLOW_PORT: '0',
-    };
-    const worker = await startProgram({
-      main: 'src/worker.ts',
-      env,
-      nodeFlags: [...flagsOf('start:worker'), ...profileFlags(wish.profile)],
-      ready: /the worker is running/,
-    });
-    onEnd(worker.stop);
-    const gateway = await startProgram({
-      main: 'src/gateway/main.ts',
-      env,
-      ready: /"url":"([^"]+)"/,
-    });
-    onEnd(gateway.stop);
+    const tenants = { [tenant]: tenantSection(sandbox, token, rateLimit) };
+    const profiles = { worker: wish.profile };
+    const promoflow = await startPromoflow(folder, onEnd, tenants, profiles);
+    const { ledger, worker, gateway, temporal, url } = promoflow;
     const watched = watchProcessors({
       ...{ sandbox: sandbox.pid, Postgres: ledger.pid, worker: worker.pid, gateway: gateway.pid },
-      Temporal: childWith(join(folder, 'temporal')),
+      Temporal: temporal.pid,
     });
-    await sandbox.announce(`${gateway.said}/hooks/${tenant}/${token}`);
+    await sandbox.announce(`${url}/hooks/${tenant}/${token}`);
     const pool = createPool(ledger.url, 1);
     const ended = followToTheEnd(pool, sandbox, boundOf(wish));
-    const seconds = await Promise.race([ended, worker.died, gateway.died]).catch((error) => {
-      throw new Error(`The campaign did not end. The worker's last words:\n${worker.lastWords()}`, {
-        cause: error,
-      });
-    });
+    const seconds = await whileAlive(promoflow, ended);
     const processor = watched();
     const workerMiB = peakMiB(worker.pid);
     const ledgerMB = await measureLedger(pool);
@@ -168,13 +98,16 @@ export async function runPromoflow(wish: CampaignWish): Promise<PromoflowRun> {
   });
 }
 
-/** Node's own flags in one of the package's commands: the bench starts what its users start. */
-export function flagsOf(command: keyof typeof manifest.scripts): string[] {
-  return manifest.scripts[command].split(' ').filter((word) => word.startsWith('--'));
-}
-
-export function profileFlags(folder: string | undefined): string[] {
-  return folder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${folder}`];
+/** What comes of `work`, or the worker's last words where it fails or a process dies meanwhile. */
+export async function whileAlive<T>(
+  { worker, gateway }: Pick<Promoflow, 'worker' | 'gateway'>,
+  work: Promise<T>,
+): Promise<T> {
+  return Promise.race([work, worker.died, gateway.died]).catch((error) => {
+    throw new Error(`The campaign did not end. The worker's last words:\n${worker.lastWords()}`, {
+      cause: error,
+    });
+  });
 }
 
 /** Many times what a campaign takes; only a run that hangs comes to it. */
@@ -199,7 +132,7 @@ export async function followToTheEnd(
 }
 
 /** All tables with their indexes, after the vacuum that Postgres would come to by itself. */
-async function measureLedger(pool: pg.Pool): Promise<number> {
+export async function measureLedger(pool: pg.Pool): Promise<number> {
   await pool.query('vacuum');
   const { rows } = await pool.query<{ mb: number }>(
     `select sum(pg_total_relation_size(oid))::float8 / 1e6 as mb from pg_class

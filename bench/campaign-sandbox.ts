@@ -1,6 +1,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CampaignOptions } from '../sandbox/campaign.ts';
 import type { Verdict } from '../sandbox/verdict.ts';
+import type { Delivery } from '../sandbox/webhooks.ts';
 import { startProgram } from './campaign-processes.ts';
 import { deadlineInSeconds, sandboxSection, tenant } from './campaign-tenant.ts';
 
@@ -43,6 +45,36 @@ export async function openSandbox(
   };
 }
 
+/** A tenant whose far sides are played, and where promoflow takes its webhooks. */
+export interface Played {
+  sandbox: Sandbox;
+  hookUrl: string;
+}
+
+/** Makes a scheduled campaign that nobody is told of yet. Returns its id. */
+export async function createCampaign(
+  { sandbox }: Pick<Played, 'sandbox'>,
+  campaign: CampaignOptions,
+): Promise<string> {
+  const created = await sandbox.control<{ campaignId: number }>('POST', 'campaigns', campaign);
+  return String(created.campaignId);
+}
+
+/**
+ * Has Optimove put a campaign on hold (event 5), send it (event 13) or delete it (event 4). Returns what became of
+ * the webhook; throws where promoflow did not take it.
+ */
+export async function order(
+  { sandbox, hookUrl }: Played,
+  campaignId: string,
+  what: 'announce' | 'execute' | 'cancel',
+): Promise<Delivery> {
+  const path = `campaigns/${campaignId}/${what}`;
+  const [delivery] = await sandbox.control<Delivery[]>('POST', path, { hookUrl });
+  if (delivery?.status === 200) return delivery;
+  throw new Error(`promoflow did not take the webhook: ${delivery?.status ?? delivery?.error}`);
+}
+
 /** The sandbox with one campaign that nobody was told of yet. */
 export async function startSandbox(
   folder: string,
@@ -50,27 +82,22 @@ export async function startSandbox(
 ) {
   const { customers, ids, isLimited } = wish;
   const sandbox = await openSandbox(folder, sandboxSection(isLimited));
-  const { control } = sandbox;
-  const created = await control<{ campaignId: number }>('POST', 'campaigns', {
-    customers,
-    ids,
-    deadlineInSeconds,
-  });
-  const campaignId = String(created.campaignId);
+  const campaignId = await createCampaign({ sandbox }, { customers, ids, deadlineInSeconds });
   return {
     ...sandbox,
     campaignId,
     /** Sends event 5. */
-    announce: (hookUrl: string) =>
-      control<unknown>('POST', `campaigns/${campaignId}/announce`, { hookUrl }),
-    /** Throws where the books show a violation: a wrong campaign is not worth timing. */
-    async books(): Promise<Books> {
-      const { arrivals } = await control<{ arrivals: number[] }>('GET', 'traffic');
-      const verdict = await control<Verdict>('GET', `campaigns/${campaignId}/verdict`);
-      if (verdict.violationCount > 0) {
-        throw new Error(`The sandbox found violations:\n${verdict.violations.join('\n')}`);
-      }
-      return { verdict, limitedCalls: arrivals.length };
-    },
+    announce: (hookUrl: string) => order({ sandbox, hookUrl }, campaignId, 'announce'),
+    books: () => booksOf(sandbox, campaignId),
   };
+}
+
+/** Throws where the books show a violation: a wrong campaign is not worth timing. */
+export async function booksOf({ control }: Sandbox, campaignId: string): Promise<Books> {
+  const { arrivals } = await control<{ arrivals: number[] }>('GET', 'traffic');
+  const verdict = await control<Verdict>('GET', `campaigns/${campaignId}/verdict`);
+  if (verdict.violationCount > 0) {
+    throw new Error(`The sandbox found violations:\n${verdict.violations.join('\n')}`);
+  }
+  return { verdict, limitedCalls: arrivals.length };
 }

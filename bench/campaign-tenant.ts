@@ -22,10 +22,10 @@ export const noLimit = { requests: 100_000, perSeconds: 10 };
 /** Far enough away that no deadline is met, also with ten million customers on a busy machine. */
 export const deadlineInSeconds = 8 * 3_600;
 
-/**
- * A tenant's section of promoflow's tenant file, with what `more` lays over it. Redemptions are queued and
- * wait for a day: none is told in a run.
- */
+/** Redemptions are queued and wait for a day: none is told in a run. */
+export const scheduled = { redeemEveryMinutes: 1_440, lanes };
+
+/** A tenant's section of promoflow's tenant file, with what `more` lays over it. */
 export function tenantSection(
   sandbox: { url: string; tenant: string },
   webhookToken: string,
@@ -39,7 +39,7 @@ export function tenantSection(
     optimove: { baseUrl: `${base}/optimove`, apiKey: keys.optimove, rateLimit },
     promotions: { baseUrl: `${base}/promotions`, apiKey: keys.promotions },
     platform: { baseUrl: `${base}/platform`, secret: keys.platformSecret },
-    scheduled: { redeemEveryMinutes: 1_440, lanes },
+    scheduled,
     limits: { maxAudience: 1_000_000_000 },
     ...more,
   };

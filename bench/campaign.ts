@@ -1,7 +1,8 @@
 import { arch, availableParallelism, totalmem } from 'node:os';
-import { type PromoflowRun, type Run, runFloor, runPromoflow } from './campaign-run.ts';
-import { documentedLimit } from './campaign-tenant.ts';
+import { besideFloors, tell } from './beside-floors.ts';
+import { type PromoflowRun, runFloor, runPromoflow } from './campaign-run.ts';
 import { type Figure, median, show } from './figure.ts';
+import { besideLimiter } from './limiter-floor.ts';
 
 /** The parts of the bench, in the order in which they run. */
 export const campaignParts = ['floors', 'limited', 'disk', 'large'] as const;
@@ -28,7 +29,12 @@ export async function benchCampaign(options: CampaignOptions): Promise<boolean> 
   const measured: PromoflowRun[] = [];
   const figures: Figure[] = [];
   if (parts.includes('floors')) {
-    const beside = await besideFloors(options);
+    const wish = { customers, ids: 'sequential', isLimited: false } as const;
+    const beside = await besideFloors(options, {
+      bare: () => runFloor(wish, false),
+      stored: () => runFloor(wish, true),
+      promoflow: () => runPromoflow({ ...wish, profile: options.profile }),
+    });
     measured.push(...beside.runs);
     figures.push(...beside.figures);
   }
@@ -50,91 +56,17 @@ async function runOnce(
   return run;
 }
 
-/** The two floors and promoflow in turn, so that a machine that slows down slows all three. */
-async function besideFloors(
-  options: CampaignOptions,
-): Promise<{ runs: PromoflowRun[]; figures: Figure[] }> {
-  const { customers, rounds } = options;
-  const wish = { customers, ids: 'sequential', isLimited: false } as const;
-  const runs: PromoflowRun[] = [];
-  const http: Run[] = [];
-  const full: Run[] = [];
-  for (let round = 1; round <= rounds; round += 1) {
-    console.log(`round ${round}`);
-    const bare = await runFloor(wish, false);
-    tell('HTTP floor', bare);
-    const stored = await runFloor(wish, true);
-    tell('full floor', stored);
-    const run = await runOnce(options, customers);
-    for (const other of [bare, stored]) demandSameWork(run, other);
-    http.push(bare);
-    full.push(stored);
-    runs.push(run);
-  }
-  const ratio = (floors: Run[]) =>
-    median(runs.map((run, round) => run.seconds / (floors[round]?.seconds ?? Number.NaN)));
-  console.log('medians');
-  for (const [name, of] of Object.entries({
-    'HTTP floor': http,
-    'full floor': full,
-    promoflow: runs,
-  })) {
-    const seconds = median(of.map((run) => run.seconds));
-    const busy = median(of.map(({ processor }) => sum(Object.values(processor))));
-    console.log(
-      `  ${name}: ${seconds.toFixed(1)} s (${perSecond(customers, seconds)} customers/s), ` +
-        `${busy.toFixed(1)} processor seconds in all`,
-    );
-  }
-  const figures = [
-    { what: 'promoflow beside the full floor', measured: ratio(full), atMost: 1.75, unit: '×' },
-    { what: 'promoflow beside the HTTP floor', measured: ratio(http), atMost: 3.3, unit: '×' },
-  ];
-  return { runs, figures };
-}
-
-/** The same customers got the same by the same calls, or the times are not of one job. */
-function demandSameWork(run: Run, floor: Run): void {
-  const workOf = ({ books: { verdict } }: Run) => {
-    const { approved, denied, allocated, declined, validated, refused, tenantCalls } = verdict;
-    return JSON.stringify({
-      approved,
-      denied,
-      allocated,
-      declined,
-      validated,
-      refused,
-      tenantCalls,
-    });
-  };
-  if (workOf(run) === workOf(floor)) return;
-  throw new Error(`The floor did other work than promoflow:\n${workOf(floor)}\n${workOf(run)}`);
-}
-
 /** Optimove's own limit, one key for Optimove and Promotions. */
 async function underLimit(customers: number): Promise<Figure[]> {
   const run = await runPromoflow({ customers, ids: 'sequential', isLimited: true });
   tell(`with the limit on (${run.books.limitedCalls} limited calls)`, run);
-  const floorSeconds = limiterFloor(run.books.limitedCalls);
-  if (floorSeconds === 0) {
-    console.log('  so few customers never feel the limit: take 200,000 or more');
-    return [];
-  }
+  const { seconds, books } = run;
+  const figures = besideLimiter('with the limit on', { seconds, calls: books.limitedCalls });
+  if (figures.length === 0) return [];
   return [
-    {
-      what: `with the limit on, beside the ${floorSeconds} s that ${run.books.limitedCalls} calls need`,
-      measured: run.seconds / floorSeconds,
-      atMost: 1.15,
-      unit: '×',
-    },
-    { what: 'answers 429', measured: run.books.verdict.http429, atMost: 0, unit: '' },
+    ...figures,
+    { what: 'answers 429', measured: books.verdict.http429, atMost: 0, unit: '' },
   ];
-}
-
-/** The earliest second at which the last of so many calls can arrive: each window opens at once. */
-function limiterFloor(calls: number): number {
-  const { requests, perSeconds } = documentedLimit;
-  return Math.floor((calls - 1) / requests) * perSeconds;
 }
 
 /** The ledger after a campaign, by the length of the customers' ids. */
@@ -180,24 +112,4 @@ async function tenTimes(
       unit: 'MiB',
     },
   ];
-}
-
-/** One line a run: its time, and on which processes the processors spent theirs. */
-function tell(what: string, run: Run | PromoflowRun): void {
-  const spent = Object.entries(run.processor).map(
-    ([name, seconds]) => `${name} ${seconds.toFixed(1)}`,
-  );
-  const memory = 'workerMiB' in run ? `; worker's peak ${run.workerMiB.toFixed(0)} MiB` : '';
-  const disk = 'ledgerMB' in run ? `, ledger ${run.ledgerMB.toFixed(0)} MB` : '';
-  console.log(
-    `  ${what}: ${run.seconds.toFixed(1)} s; processor seconds: ${spent.join(', ')}${memory}${disk}`,
-  );
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, one) => total + one, 0);
-}
-
-function perSecond(customers: number, seconds: number): string {
-  return Math.round(customers / seconds).toLocaleString('en');
 }

@@ -1,18 +1,21 @@
-/** One measured figure beside what it must not pass. */
-export interface Figure {
-  what: string;
-  measured: number;
-  atMost: number;
-  unit: string;
-}
+/** One measured figure beside its bound. */
+export type Figure = { what: string; measured: number; unit: string } & Bound;
+
+type Bound = { atMost: number; atLeast?: never } | { atLeast: number; atMost?: never };
 
 /** Prints the figures; true when all are within their bounds. */
 export function show(figures: readonly Figure[]): boolean {
-  for (const { what, measured, atMost, unit } of figures) {
-    const verdict = measured <= atMost ? 'ok  ' : 'OVER';
-    console.log(`${verdict}  ${what}: ${round(measured)} ${unit} (at most ${round(atMost)})`);
+  for (const figure of figures) {
+    const { what, measured, unit, atMost, atLeast } = figure;
+    const [verdict, bound] = [isWithin(figure) ? 'ok  ' : 'OVER', round(atMost ?? atLeast)];
+    const side = atMost === undefined ? 'at least' : 'at most';
+    console.log(`${verdict}  ${what}: ${round(measured)} ${unit} (${side} ${bound})`);
   }
-  return figures.every(({ measured, atMost }) => measured <= atMost);
+  return figures.every(isWithin);
+}
+
+function isWithin({ measured, atMost, atLeast }: Figure): boolean {
+  return atMost === undefined ? measured >= atLeast : measured <= atMost;
 }
 
 function round(value: number): string {

@@ -1,8 +1,6 @@
-import { createHash, createHmac, randomUUID } from 'node:crypto';
-import { Agent, request } from 'undici';
-import type { EffectKind } from '../src/domain/effect.ts';
 import type { Reward } from '../src/domain/words.ts';
 import { batchSize, keys } from './campaign-tenant.ts';
+import { type FloorHttp, sign } from './floor-http.ts';
 
 // The calls of a campaign as plainly as they can be made: a body, a request, JSON.parse. No look at
 // what comes back but what the next call needs; the floors are meant to be hard to reach.
@@ -27,14 +25,6 @@ export interface FloorPromocode {
   promotionId: string;
 }
 
-/** A call that changes something, its body built. */
-export interface FloorCall<A> {
-  kind: EffectKind;
-  /** The digest of the body, which the ledger keeps and nobody else needs. */
-  hash(): string;
-  send(): Promise<A>;
-}
-
 export interface Validated {
   contexts: { customerId: string; valid: boolean; reason?: string; effects: Reward[] }[];
 }
@@ -44,49 +34,24 @@ export interface Allocated {
 }
 
 export interface FloorCampaign {
-  tenant: string;
   campaignId: string;
   durationDays: number;
   /** When the rewards end, epoch milliseconds. */
   expiresAt: number;
 }
 
+/** What is given to whom; of a code that was looked up, with its promocode. */
+export interface FloorGift {
+  member: FloorMember;
+  rewards: Reward[];
+  of: FloorPromocode | undefined;
+}
+
 export type FloorCalls = ReturnType<typeof createFloorCalls>;
 
-/** The far sides of one campaign at the sandbox. A call that is not answered by a success throws. */
-export function createFloorCalls(sandboxUrl: string, campaign: FloorCampaign) {
+/** The calls of one campaign. */
+export function createFloorCalls({ read, call }: FloorHttp, campaign: FloorCampaign) {
   const { campaignId, durationDays } = campaign;
-  const base = `${sandboxUrl}/${campaign.tenant}`;
-  const dispatcher = new Agent();
-
-  async function ask(url: string, headers: Record<string, string>, body?: Buffer) {
-    const method = body ? 'POST' : 'GET';
-    const content = body && { 'content-type': 'application/json' };
-    const options = { method, dispatcher, headers: { ...headers, ...content } } as const;
-    const answer = await request(url, body ? { ...options, body } : options);
-    const text = await answer.body.text();
-    if (answer.statusCode !== 200) throw new Error(`${url} answered ${answer.statusCode}: ${text}`);
-    return text;
-  }
-
-  async function read<A>(far: 'optimove' | 'promotions', path: string): Promise<A> {
-    return JSON.parse(await ask(`${base}/${far}${path}`, { 'x-api-key': keys[far] }));
-  }
-
-  function call<A>(
-    kind: EffectKind,
-    url: string,
-    body: unknown,
-    headersOf: (body: Buffer) => Record<string, string>,
-    readAnswer: (text: string) => A,
-  ): FloorCall<A> {
-    const bytes = Buffer.from(JSON.stringify(body));
-    return {
-      kind,
-      hash: () => createHash('sha256').update(bytes).digest('hex'),
-      send: async () => readAnswer(await ask(url, headersOf(bytes), bytes)),
-    };
-  }
 
   return {
     details: () =>
@@ -111,7 +76,7 @@ export function createFloorCalls(sandboxUrl: string, campaign: FloorCampaign) {
     validate: ({ promocodeId }: FloorPromocode, members: readonly FloorMember[]) =>
       call(
         'validate',
-        `${base}/promotions/v1/promocodes/${promocodeId}/validateCustomers`,
+        `/promotions/v1/promocodes/${promocodeId}/validateCustomers`,
         {
           contexts: members.map(({ customerId }) => ({ customerId })),
           campaignData: {
@@ -124,10 +89,10 @@ export function createFloorCalls(sandboxUrl: string, campaign: FloorCampaign) {
         readValidated,
       ),
 
-    allocate: (given: readonly { member: FloorMember; rewards: Reward[]; of: FloorPromocode }[]) =>
+    allocate: (given: readonly FloorGift[]) =>
       call(
         'allocate',
-        `${base}/platform/allocations`,
+        '/platform/allocations',
         {
           campaignId,
           campaign: { id: campaignId, kind: 'scheduled', durationDays, channelIds: ['504'] },
@@ -138,8 +103,8 @@ export function createFloorCalls(sandboxUrl: string, campaign: FloorCampaign) {
             rewards,
             expiresAt: new Date(campaign.expiresAt).toISOString(),
             actionId: member.actionId,
-            promocodeId: of.promocodeId,
-            promotionId: of.promotionId,
+            promocodeId: of?.promocodeId,
+            promotionId: of?.promotionId,
           })),
         },
         sign,
@@ -149,7 +114,7 @@ export function createFloorCalls(sandboxUrl: string, campaign: FloorCampaign) {
     report: (customers: readonly { customerId: string; approved: boolean }[]) =>
       call(
         'approve',
-        `${base}/optimove/Integrations/UpdateCustomerPromotionStatus`,
+        '/optimove/Integrations/UpdateCustomerPromotionStatus',
         {
           TimeStamp: new Date().toISOString().slice(0, 19).replace('T', ' '),
           CampaignID: Number(campaignId),
@@ -183,19 +148,4 @@ function readValidated(text: string): Validated {
 
 export function keyOf(campaignId: string, { customerId, promoCode }: FloorMember): string {
   return `${campaignId}/${customerId}/${promoCode}/0`;
-}
-
-const secret = Buffer.from(keys.platformSecret.replace(/^whsec_/, ''), 'base64');
-
-/** As Standard Webhooks asks (platform contract). */
-function sign(body: Buffer): Record<string, string> {
-  const id = randomUUID();
-  const timestamp = String(Math.floor(Date.now() / 1_000));
-  const digest = createHmac('sha256', secret).update(`${id}.${timestamp}.`).update(body);
-  return {
-    'idempotency-key': id,
-    'webhook-id': id,
-    'webhook-timestamp': timestamp,
-    'webhook-signature': `v1,${digest.digest('base64')}`,
-  };
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type pg from 'pg';
-import { instantsOf } from '../src/domain/campaign.ts';
+import { instantsOf, type Plan } from '../src/domain/campaign.ts';
 import { cutAudience } from '../src/ledger/audience.ts';
 import { record } from '../src/ledger/batches.ts';
 import { findCampaign, openCampaign } from '../src/ledger/campaigns.ts';
@@ -17,29 +17,32 @@ import { type Keeping, targetedOf } from './floor-walk.ts';
 /** The permit and the call's own time: for so long an effect may be on the wire, milliseconds. */
 const aliveMs = 30_250;
 
+/** How promoflow's plan of the managed flow reads with the settings of the bench. */
+export const floorPlan: Plan = {
+  flow: 'managed',
+  notSent: 'list',
+  recipe: ['screen', 'validate', 'allocate', 'report'],
+  codes: 'all',
+  clearanceMarginMs: 30_000,
+  executionDelayMs: 1_800_000,
+  redeemEveryMs: 0,
+  lanes,
+  pageSize: batchSize,
+  limits: { maxAudience: 1_000_000_000, onlyCustomers: [] },
+  durationDays: 7,
+};
+
 /** Announces and opens the campaign as promoflow does; returns the ledger's number of it. */
 export async function openInLedger(pool: pg.Pool, campaignId: string): Promise<number> {
   const id = { tenant, campaignId };
-  const instants = instantsOf(Date.now() + deadlineInSeconds * 1_000, {
-    clearanceMarginMs: 30_000,
-  });
+  const instants = instantsOf(Date.now() + deadlineInSeconds * 1_000, floorPlan);
   await announce(pool, id, {
     announcedAt: Date.now(),
-    durationDays: 7,
+    durationDays: floorPlan.durationDays,
     instants,
     problem: undefined,
   });
-  await openCampaign(pool, id, {
-    recipe: ['screen', 'validate', 'allocate', 'report'],
-    codes: 'all',
-    clearanceMarginMs: 30_000,
-    executionDelayMs: 1_800_000,
-    redeemEveryMs: 0,
-    lanes,
-    pageSize: batchSize,
-    limits: { maxAudience: 1_000_000_000, onlyCustomers: [] },
-    durationDays: 7,
-  });
+  await openCampaign(pool, id, floorPlan);
   const campaign = await findCampaign(pool, id);
   if (!campaign) throw new Error('The campaign was not opened');
   return campaign.ref;

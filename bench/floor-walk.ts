@@ -3,13 +3,13 @@ import type { Reward } from '../src/domain/words.ts';
 import type { Happening } from '../src/ledger/packing.ts';
 import { batchSize, lanes } from './campaign-tenant.ts';
 import {
-  type FloorCall,
   type FloorCalls,
   type FloorMember,
   type FloorPromocode,
   keyOf,
   type Row,
 } from './floor-calls.ts';
+import type { FloorCall } from './floor-http.ts';
 
 /** What is kept of a batch's calls and decisions: nothing, or what the ledger keeps. */
 export interface Keeping {
@@ -30,7 +30,7 @@ export const nothingKept: Keeping = {
 export type Promocodes = ReadonlyMap<string, FloorPromocode>;
 
 export async function findPromocodes(
-  calls: FloorCalls,
+  calls: Pick<FloorCalls, 'promocode'>,
   codes: Iterable<string>,
 ): Promise<Promocodes> {
   const found = new Map<string, FloorPromocode>();
@@ -144,8 +144,8 @@ async function validate(
 }
 
 /** The positions of the members who hold their reward now. */
-async function allocate(
-  calls: FloorCalls,
+export async function allocate(
+  calls: Pick<FloorCalls, 'allocate'>,
   campaignId: string,
   given: readonly FloorMember[],
   rewards: ReadonlyMap<number, Reward[]>,
@@ -159,7 +159,7 @@ async function allocate(
       piece.map((member) => ({
         member,
         rewards: rewards.get(member.position) ?? [],
-        of: promocodeOf(promocodes, member.promoCode),
+        of: promocodes.get(member.promoCode),
       })),
     );
     const { results } = await keeping.call(call, piece, (answer) =>
@@ -180,7 +180,7 @@ async function allocate(
   return held;
 }
 
-function promocodeOf(promocodes: Promocodes, code: string): FloorPromocode {
+export function promocodeOf(promocodes: Promocodes, code: string): FloorPromocode {
   const found = promocodes.get(code);
   if (!found) throw new Error(`Promo code ${code} was not looked up`);
   return found;

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
 import { createPool } from '../src/ledger/pool.ts';
 import { batchSize, deadlineInSeconds, tenant } from './campaign-tenant.ts';
-import { createFloorCalls, type FloorMember } from './floor-calls.ts';
+import { createFloorCalls, type FloorCalls, type FloorMember } from './floor-calls.ts';
+import { createFloorHttp } from './floor-http.ts';
 import { cutInLedger, keptInLedger, openInLedger, stageRows, takeBatch } from './floor-ledger.ts';
 import {
   findPromocodes,
@@ -24,10 +25,8 @@ const dayMs = 86_400_000;
 const executionDelayMs = 1_800_000;
 const durationDays = 7;
 
-type Calls = ReturnType<typeof createFloorCalls>;
-
 /** The HTTP floor: the calls of a campaign, and nothing stored. */
-async function runBare(calls: Calls, campaignId: string): Promise<void> {
+async function runBare(calls: FloorCalls, campaignId: string): Promise<void> {
   await calls.details();
   const customers: ReturnType<typeof targetedOf> = [];
   const codes = new Set<string>();
@@ -54,7 +53,11 @@ async function runBare(calls: Calls, campaignId: string): Promise<void> {
 }
 
 /** The full floor: the same calls, with everything that the ledger keeps of them. */
-async function runStored(calls: Calls, campaignId: string, databaseUrl: string): Promise<number> {
+async function runStored(
+  calls: FloorCalls,
+  campaignId: string,
+  databaseUrl: string,
+): Promise<number> {
   const pool = createPool(databaseUrl);
   const ref = await openInLedger(pool, campaignId);
   const started = performance.now();
@@ -86,7 +89,8 @@ const { values } = parseArgs({
 });
 const { sandbox, campaign: campaignId, database } = values;
 const expiresAt = Date.now() + deadlineInSeconds * 1_000 + executionDelayMs + durationDays * dayMs;
-const calls = createFloorCalls(sandbox, { tenant, campaignId, durationDays, expiresAt });
+const http = createFloorHttp(sandbox, tenant);
+const calls = createFloorCalls(http, { campaignId, durationDays, expiresAt });
 const started = performance.now();
 const ms =
   database === undefined

@@ -3,11 +3,13 @@ import type { Verdict } from '../sandbox/verdict.ts';
 import { findCampaign } from '../src/ledger/campaigns.ts';
 import { countCampaign } from '../src/ledger/counts.ts';
 import { verify } from '../src/ledger/invariants.ts';
-import { tenant } from './campaign-tenant.ts';
 import type { Place } from './gate-place.ts';
 
 /** The sandbox's verdict. Throws where it found violations: they make the figures worthless. */
-export async function verdictOf({ sandbox }: Place, campaignId: string | number): Promise<Verdict> {
+export async function verdictOf(
+  { sandbox }: Pick<Place, 'sandbox'>,
+  campaignId: string | number,
+): Promise<Verdict> {
   const verdict = await sandbox.control<Verdict>('GET', `campaigns/${campaignId}/verdict`);
   // A late answer is what is measured here.
   const wrong = verdict.violations.filter((one) => !one.startsWith('answered late'));
@@ -19,8 +21,12 @@ export async function verdictOf({ sandbox }: Place, campaignId: string | number)
  * The verdict on a campaign in which nothing is on its way any more. Throws also where an invariant of the
  * ledger does not hold, or where the two count differently who holds the reward.
  */
-export async function judge(place: Place, campaignId: string | number): Promise<Verdict> {
+export async function judge(
+  place: Pick<Place, 'sandbox' | 'ledger'>,
+  campaignId: string | number,
+): Promise<Verdict> {
   const verdict = await verdictOf(place, campaignId);
+  const { tenant } = place.sandbox;
   const campaign = await findCampaign(place.ledger, { tenant, campaignId: String(campaignId) });
   if (!campaign) throw new Error(`Campaign ${campaignId} is not in the ledger`);
   const invariants = await verify(place.ledger, { tenant, campaign: String(campaignId) });

@@ -1,21 +1,16 @@
 import { randomBytes } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startTemporal } from '../local/temporal.ts';
 import type { CampaignOptions } from '../sandbox/campaign.ts';
 import { createPool, type Pool } from '../src/ledger/pool.ts';
-import { searchAttributePairs } from '../src/wiring.ts';
-import { childWith, startProgram } from './campaign-processes.ts';
+import { startProgram } from './campaign-processes.ts';
+import { followToTheEnd } from './campaign-run.ts';
 import {
-  flagsOf,
-  followToTheEnd,
-  freshLedger,
-  type OnEnd,
-  profileFlags,
-  withFolder,
-} from './campaign-run.ts';
-import { openSandbox, type Sandbox } from './campaign-sandbox.ts';
+  createCampaign,
+  openSandbox,
+  order,
+  type Played,
+  type Sandbox,
+} from './campaign-sandbox.ts';
 import {
   deadlineInSeconds,
   documentedLimit,
@@ -24,6 +19,8 @@ import {
   tenant,
   tenantSection,
 } from './campaign-tenant.ts';
+import { type OnEnd, withFolder } from './folder.ts';
+import { startPromoflow } from './promoflow.ts';
 
 /** How long the far sides take, milliseconds. */
 const latencyMs = { promotions: 50, platform: 20 };
@@ -33,7 +30,11 @@ const campaignWithinMs = 1_800_000;
 /** promoflow and what belongs to it, each part a process. */
 export interface Place {
   sandbox: Sandbox;
-  bulk: Bulk | undefined;
+  /**
+   * Another tenant of the same promoflow, for whom a large campaign runs. Its far sides are a process of their
+   * own: what plays and measures the checks must not be held up by batches that only the campaign sends.
+   */
+  bulk: Played | undefined;
   ledger: Pool;
   /** The processes whose time counts, by their names. */
   pids: Record<string, number>;
@@ -49,15 +50,6 @@ export interface Place {
 /** A place with a bare handler to measure the gate beside. */
 export interface GatePlace extends Place {
   bareUrl: string;
-}
-
-/**
- * Another tenant of the same promoflow, for whom a large campaign runs. Its far sides are a process of their own:
- * what plays and measures the checks must not be held up by batches that only the campaign sends.
- */
-export interface Bulk {
-  sandbox: Sandbox;
-  hookUrl: string;
 }
 
 interface Wish {
@@ -97,80 +89,44 @@ async function open(
   onEnd: OnEnd,
   { isLimited, profile, section, hasBulk }: Wish,
 ): Promise<Place> {
-  const postgres = await freshLedger(folder, onEnd);
-  const temporal = await startTemporal({
-    dataFolder: folder,
-    searchAttributes: searchAttributePairs,
-    say: () => {},
-  });
-  onEnd(temporal.stop);
   const sandbox = await openSandbox(folder, sandboxSection(isLimited, { latencyMs }));
   onEnd(sandbox.stop);
   const other = hasBulk ? await openSandbox(folder, sandboxSection(isLimited), 'bulk') : undefined;
   if (other) onEnd(other.stop);
   const [token, shopKey] = [randomBytes(16).toString('hex'), randomBytes(16).toString('hex')];
-  const config = join(folder, 'promoflow.json');
   const rateLimit = isLimited ? documentedLimit : noLimit;
   const tenants = {
     [tenant]: tenantSection(sandbox, token, rateLimit, { apiKeys: [shopKey], ...section }),
     ...(other && { [other.tenant]: tenantSection(other, token, rateLimit) }),
   };
-  writeFileSync(config, JSON.stringify({ tenants }));
-  const env = {
-    DATABASE_URL: postgres.url,
-    TEMPORAL_ADDRESS: temporal.address,
-    PROMOFLOW_CONFIG: config,
-    PROMOFLOW_PORT: '0',
-    LOG_LEVEL: 'info',
-  };
-  const worker = await startProgram({
-    main: 'src/worker.ts',
-    env,
-    nodeFlags: flagsOf('start:worker'),
-    ready: /the worker is running/,
-  });
-  onEnd(worker.stop);
-  const gateway = await startProgram({
-    main: 'src/gateway/main.ts',
-    env,
-    nodeFlags: profileFlags(profile),
-    ready: /"url":"([^"]+)"/,
-  });
-  onEnd(gateway.stop);
-  const ledger = createPool(postgres.url, 1);
+  const promoflow = await startPromoflow(folder, onEnd, tenants, { gateway: profile });
+  const { url, gateway, worker, temporal } = promoflow;
+  const ledger = createPool(promoflow.ledger.url, 1);
   onEnd(() => ledger.end());
   return {
     ...{ sandbox, ledger, shopKey },
-    bulk: other && {
-      sandbox: other,
-      hookUrl: `${gateway.said}/hooks/${other.tenant}/${token}`,
-    },
+    bulk: other && { sandbox: other, hookUrl: `${url}/hooks/${other.tenant}/${token}` },
     pids: {
       ...{ gateway: gateway.pid, sandbox: sandbox.pid, worker: worker.pid },
       ...(other && { bulk: other.pid }),
-      Postgres: postgres.pid,
-      Temporal: childWith(join(folder, 'temporal')),
+      ...{ Postgres: promoflow.ledger.pid, Temporal: temporal.pid },
     },
-    gateUrl: `${gateway.said}/gate/${tenant}/${token}`,
-    hookUrl: `${gateway.said}/hooks/${tenant}/${token}`,
-    claimsUrl: `${gateway.said}/claims/${tenant}`,
-    causes: () => readCauses(gateway.said),
+    gateUrl: `${url}/gate/${tenant}/${token}`,
+    hookUrl: `${url}/hooks/${tenant}/${token}`,
+    claimsUrl: `${url}/claims/${tenant}`,
+    causes: () => readCauses(url),
   };
 }
 
 /** Makes a scheduled campaign in the sandbox, and sends event 5. Returns its id. */
-export async function announceCampaign(
-  { sandbox, hookUrl }: Bulk,
-  campaign: CampaignOptions,
-): Promise<string> {
-  const created = await sandbox.control<{ campaignId: number }>('POST', 'campaigns', campaign);
-  const campaignId = String(created.campaignId);
-  await sandbox.control('POST', `campaigns/${campaignId}/announce`, { hookUrl });
+export async function announceCampaign(of: Played, campaign: CampaignOptions): Promise<string> {
+  const campaignId = await createCampaign(of, campaign);
+  await order(of, campaignId, 'announce');
   return campaignId;
 }
 
 /** Runs a scheduled campaign; returns the seconds from its webhook to its last report. */
-export async function runCampaign(ledger: Pool, bulk: Bulk, customers: number): Promise<number> {
+export async function runCampaign(ledger: Pool, bulk: Played, customers: number): Promise<number> {
   const campaign = { customers, ids: 'sequential', deadlineInSeconds } as const;
   const campaignId = await announceCampaign(bulk, campaign);
   const { tenant } = bulk.sandbox;
@@ -192,13 +148,12 @@ async function readCauses(gatewayUrl: string): Promise<Map<string, number>> {
 /** Waits until nobody has worked for a while, so that a stage does not pay for the one before. */
 export const rest = (): Promise<void> => delay(1_000);
 
-const lookEveryMs = 250;
-
 /** Looks until it is so; throws with `what` when that takes longer than `boundMs`. */
 export async function until(
   what: string,
   boundMs: number,
   isSo: () => Promise<boolean>,
+  lookEveryMs = 250,
 ): Promise<void> {
   for (const giveUpAt = Date.now() + boundMs; !(await isSo()); await delay(lookEveryMs)) {
     if (Date.now() > giveUpAt) throw new Error(`${boundMs / 1_000} s later, ${what}`);

@@ -122,6 +122,8 @@ function settingsFor(urls: {
     },
     scheduled: {
       conditional: 'managed',
+      executed: 'off',
+      notSent: 'list',
       activation: 'immediate',
       codes: 'all',
       clearanceMarginMs: 30_000,
@@ -131,6 +133,8 @@ function settingsFor(urls: {
     },
     claims: undefined,
     triggerChannels: [],
+    executedChannels: [],
+    hearsEventOne: false,
     limits: { maxAudience: 100_000_000, onlyCustomers: [] },
   };
 }

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { benchCampaign, campaignParts } from './campaign.ts';
+import { benchFlows, flowsParts } from './flows.ts';
 import { benchGate, gateParts } from './gate.ts';
 import { benchLedger } from './ledger.ts';
 import { benchLimiter } from './limiter.ts';
@@ -16,7 +17,11 @@ npm run bench -- gate [--seconds N] [--event-seconds N] [--highest N] [--with-ca
                       [--profile FOLDER]
                                           checks at fixed rates, beside a bare handler; claims under Optimove's
                                           limit; stages of 10 s; events 11, for 60 s
-                                          --only ${gateParts.join(' | ')}`;
+                                          --only ${gateParts.join(' | ')}
+npm run bench -- flows [--customers N] [--rounds N] [--seconds N] [--only PART] [--profile FOLDER]
+                                          every other flow, the end, a deletion half way, campaigns beside
+                                          each other and asleep (for 60 s)
+                                          --only ${flowsParts.join(' | ')}`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -66,6 +71,15 @@ const benches: Record<string, () => Promise<boolean>> = {
     const eventSeconds = count('event-seconds', 60);
     const parts = chosen(gateParts);
     return benchGate({ seconds, eventSeconds, highest, campaign, parts, profile });
+  },
+  flows() {
+    const [customers, rounds, seconds] = [
+      count('customers'),
+      count('rounds'),
+      count('seconds', 60),
+    ];
+    const parts = chosen(flowsParts);
+    return benchFlows({ customers, rounds, seconds, parts, profile: values.profile });
   },
 };
 

@@ -12,6 +12,8 @@ export interface Result {
   approved: number;
   denied: number;
   unknown: number;
+  /** Cleared by the publisher, by Promotions, or by Optimove itself. */
+  delegated: number;
   /** Assignments: a customer and a code each. */
   screenedOut: number;
   refused: number;
@@ -38,8 +40,16 @@ export interface Result {
   };
 }
 
+/** What both sides count the same in every flow; who is targeted and approved, only we decide in the managed one. */
+const everywhere = ['allocated', 'revoked', 'redeemed'];
+const managed = ['audience', 'approved', ...everywhere];
+
 /** Holds the ledger's invariants, our counts and the sandbox's books side by side. */
-export async function judge(product: Product, campaignId: string): Promise<Result> {
+export async function judge(
+  product: Product,
+  campaignId: string,
+  isManaged = true,
+): Promise<Result> {
   const pool = createPool(product.databaseUrl, 2);
   try {
     const campaign = await findCampaign(pool, { tenant, campaignId });
@@ -61,6 +71,7 @@ export async function judge(product: Product, campaignId: string): Promise<Resul
       ...ours,
       denied: counts.deniedCustomers,
       unknown: counts.unknownCustomers,
+      delegated: counts.delegatedCustomers,
       screenedOut: counts.states['screened_out'] ?? 0,
       refused: counts.states['refused'] ?? 0,
       declined: counts.states['declined'] ?? 0,
@@ -76,7 +87,7 @@ export async function judge(product: Product, campaignId: string): Promise<Resul
             : [],
         ),
         ...books.violations,
-        ...differences(ours, books),
+        ...differences(ours, books, isManaged ? managed : everywhere),
       ],
       sandbox: {
         audience: books.audience,
@@ -94,11 +105,15 @@ export async function judge(product: Product, campaignId: string): Promise<Resul
 }
 
 /** Counts that both sides keep must be equal. */
-function differences(ours: Record<string, number>, books: object): string[] {
+function differences(
+  ours: Record<string, number>,
+  books: object,
+  names: readonly string[],
+): string[] {
   const theirs = new Map<string, unknown>(Object.entries(books));
-  return Object.entries(ours).flatMap(([name, count]) =>
-    theirs.get(name) === count
+  return names.flatMap((name) =>
+    theirs.get(name) === ours[name]
       ? []
-      : [`${name}: the ledger counts ${count}, the sandbox ${theirs.get(name)}`],
+      : [`${name}: the ledger counts ${ours[name]}, the sandbox ${theirs.get(name)}`],
   );
 }

@@ -38,6 +38,8 @@ export interface Product {
 export interface Reading {
   phase: string;
   held: string | null;
+  /** How it ended; null while it has not. */
+  summary: Record<string, unknown> | null;
   counts: {
     customers: number;
     approved: number;

@@ -10,6 +10,8 @@ export const sendingOptions = z.strictObject({
   /** All at once, or one after the other's answer. */
   parallel: z.boolean().default(false),
   delayMs: z.number().nonnegative().default(0),
+  /** It happened, and the hook that should tell of it never leaves. */
+  lost: z.boolean().default(false),
   /** Laid over the documented payload; a field set to null is left out. */
   payload: z.record(z.string(), z.unknown()).default({}),
   hookUrl: z.url().optional(),
@@ -49,11 +51,17 @@ export async function tell(
   documented: Record<string, unknown>,
   options: SendingOptions,
 ): Promise<Delivery[]> {
-  const { times, parallel, delayMs, payload, hookUrl } = sendingOptions.parse(options);
+  const { times, parallel, delayMs, lost, payload, hookUrl } = sendingOptions.parse(options);
   const url = hookUrl ?? campaign.options.hookUrl ?? tenant.options.hookUrl;
   if (url === undefined) throw new NotPlayable('no hookUrl was told');
   const laid = Object.entries({ ...documented, ...payload }).filter(([, value]) => value !== null);
-  const hook = { url, campaignId: campaign.id, eventTypeId, payload: Object.fromEntries(laid) };
+  const hook = {
+    url,
+    campaignId: campaign.id,
+    eventTypeId,
+    lost,
+    payload: Object.fromEntries(laid),
+  };
   if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
   const sendOne = async () => {
     const deliveries = await sendHook(tenant, hook);

@@ -1,5 +1,5 @@
 /**
- * What the far sides were told of a campaign, as bytes by customer index (and code slot): about 6
+ * What the far sides were told of a campaign, as bytes by customer index (and code slot): about 7
  * bytes a customer, so that ten millions can be judged in one process.
  */
 
@@ -11,6 +11,8 @@ export const HELD = 8;
 export const REVOKED = 16;
 export const DECLINED = 32;
 export const REDEEMED = 64;
+/** Taken back because its time was over. */
+export const EXPIRED = 128;
 
 /** Facts of one customer. */
 export const APPROVED = 1;
@@ -23,6 +25,10 @@ export const CLAIMED = 32;
 export const GRANTED = 64;
 export const CONFIRMED = 128;
 
+/** How a customer's campaign went its way: handed to the publisher; sent by Optimove. */
+export const PUBLISHED = 1;
+export const SENT = 2;
+
 export interface Books {
   assignments: Uint8Array;
   /** The tier that validation chose, plus one. */
@@ -30,6 +36,9 @@ export interface Books {
   /** The number of the unique code that validation handed out, plus one; by position. */
   uniqueCodes: Uint32Array | undefined;
   customers: Uint8Array;
+  sending: Uint8Array;
+  /** Until when the platform was told to give it, epoch seconds by position; opened by the first. */
+  expiries: Uint32Array | undefined;
 }
 
 export function openBooks(customers: number, codes: number, anyUnique: boolean): Books {
@@ -39,6 +48,8 @@ export function openBooks(customers: number, codes: number, anyUnique: boolean):
     tiers: new Uint8Array(positions),
     uniqueCodes: anyUnique ? new Uint32Array(positions) : undefined,
     customers: new Uint8Array(customers),
+    sending: new Uint8Array(customers),
+    expiries: undefined,
   };
 }
 

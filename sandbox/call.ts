@@ -30,6 +30,8 @@ export interface Route {
   path: RegExp;
   /** The name under which the books count the call and faults find it. */
   kind: string;
+  /** Two calls come to one address: the kind is read from the body. */
+  tellApart?(body: Buffer): string;
   handle(call: Call): Answer;
 }
 

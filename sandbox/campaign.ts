@@ -1,5 +1,7 @@
 import { z } from 'zod';
-import { type Books, HELD, has, openBooks, REWARDED, SCREENED, SCREENED_OUT } from './books.ts';
+import { type Books, HELD, has, openBooks, REWARDED } from './books.ts';
+import type { Execution } from './executed/execution.ts';
+import { flowOptions } from './executed/options.ts';
 import { wholeSecond } from './local-time.ts';
 import {
   holdsSeveralCodes,
@@ -9,7 +11,6 @@ import {
   type Population,
   populationOptions,
 } from './population.ts';
-import type { Tenant } from './tenant.ts';
 import type { ClaimBooks } from './triggered/claim-books.ts';
 import type { TriggeredOptions } from './triggered/options.ts';
 import { openTrigger, type Trigger } from './triggered/trigger.ts';
@@ -37,6 +38,7 @@ export const campaignOptions = populationOptions.extend({
   /** The audience stays empty for so long after the campaign was made. */
   audienceLagMs: z.number().nonnegative().default(0),
   canceledListSeconds: z.number().positive().default(7200),
+  ...flowOptions,
 });
 
 export type CampaignOptions = z.input<typeof campaignOptions>;
@@ -50,12 +52,24 @@ export interface Campaign {
   books: Books;
   createdAtMs: number;
   deadlineMs: number | undefined;
+  /** Every deadline that was told, in that order. */
+  deadlinesMs: number[];
+  /** Was event 5 ever sent: is Optimove waiting to be told whom to send it to? */
+  announced: boolean;
   /** The instant of the last hook's TimeStamp: a reschedule must carry a later one. */
   toldAtMs: number;
   canceledAtMs: number | undefined;
   /** When the first 200 to event 4 arrived. */
   cancelHeardAtMs: number | undefined;
   executedAtMs: number | undefined;
+  /** The channels it was sent through; and the choice of whom, while it is made and for ever after. */
+  executions: Execution[];
+  choosing: Promise<void> | undefined;
+  /** Batches that the publisher has taken: what each came with, by its id. */
+  batches: Map<string, string>;
+  /** Counts decisions and reports, so that a list of awards made once is known to be old. */
+  changes: number;
+  awards: { of: string; positions: Uint32Array } | undefined;
   lateReports: number;
   /** Present in a triggered campaign. */
   trigger: Trigger | undefined;
@@ -85,10 +99,17 @@ export function createCampaign(
     books: openBooks(population.total, slots, identity.uniqueCodes),
     createdAtMs: nowMs,
     deadlineMs: fixed === undefined ? undefined : wholeSecond(Date.parse(fixed)),
+    deadlinesMs: [],
+    announced: false,
     toldAtMs: 0,
     canceledAtMs: undefined,
     cancelHeardAtMs: undefined,
     executedAtMs: undefined,
+    executions: [],
+    choosing: undefined,
+    batches: new Map(),
+    changes: 0,
+    awards: undefined,
     lateReports: 0,
     trigger,
     claims: undefined,
@@ -161,37 +182,12 @@ function countInstances(campaign: Campaign, index: number, slot: number, facts: 
   return count;
 }
 
-/** Did he pass the platform's screen? A tenant who never asks it has rules of his own. */
-export function isScreened(tenant: Tenant, campaign: Campaign, index: number): boolean {
-  if (has(campaign.books.customers, index, SCREENED_OUT)) return false;
-  return !tenant.calls.has('screenings') || has(campaign.books.customers, index, SCREENED);
-}
-
 /** The customer's index and the code's slot, -1 for what this campaign does not know. */
 export function locate(campaign: Campaign, customerId: string, code: string) {
   return {
     index: indexOf(campaign.population, customerId),
     slot: campaign.options.codes.indexOf(code),
   };
-}
-
-/** May this customer be approved now: does he hold what he was targeted with? */
-export function mayBeApproved(campaign: Campaign, index: number): boolean {
-  const slots = codesHeldBy(campaign, index);
-  const isFree = slots === 0 || campaign.options.activation === 'claimed';
-  if (isFree) return !has(campaign.books.customers, index, SCREENED_OUT);
-  let held = 0;
-  for (let slot = 0; slot < slots; slot += 1) {
-    if (heldOf(campaign, index, slot) > 0) held += 1;
-  }
-  return campaign.options.approvalNeeds === 'any' ? held > 0 : held === slots;
-}
-
-const GRACE_MS = 2000;
-
-/** After the 200 to event 4, what is on the wire may land within two seconds, no longer. */
-export function isClosed(campaign: Campaign, atMs: number): boolean {
-  return campaign.cancelHeardAtMs !== undefined && atMs > campaign.cancelHeardAtMs + GRACE_MS;
 }
 
 export function countCall(calls: Map<string, number>, kind: string): number {

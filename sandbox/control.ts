@@ -2,10 +2,10 @@
  * The control API, JSON in and out. {t} is a tenant, {id} a campaign.
  *
  * POST /control/{t}/campaigns                 campaignOptions (campaign.ts) → 201 {campaignId}
- * POST /control/{t}/campaigns/{id}/announce   {times?, parallel?, delayMs?, payload?, hookUrl?} → deliveries
+ * POST /control/{t}/campaigns/{id}/announce   {times?, parallel?, delayMs?, lost?, payload?, hookUrl?} → deliveries
  * POST /control/{t}/campaigns/{id}/reschedule the same and deadlineInSeconds | clearanceRequiredBy
  * POST /control/{t}/campaigns/{id}/cancel     as announce: event 4, list of canceled customers
- * POST /control/{t}/campaigns/{id}/execute    as announce and channelId?: event 13
+ * POST /control/{t}/campaigns/{id}/execute    as announce and channelId?: event 13; with event: 1, event 1
  * GET  /control/{t}/campaigns/{id}/verdict    counts, calls, violations (verdict.ts)
  * GET  /control/{t}/campaigns/{id}/customers/{customerId}
  * GET  /control/{t}/hooks                     every hook sent and its answer
@@ -20,7 +20,8 @@
 import { z } from 'zod';
 import { NotPlayable, sendingOptions } from './announcement.ts';
 import { campaignOptions } from './campaign.ts';
-import { type Director, deadlineOptions, executionOptions, faultsOptions } from './director.ts';
+import { type Director, deadlineOptions, faultsOptions } from './director.ts';
+import { executionOptions } from './executed/options.ts';
 import { latencyOptions, profileOptions, promotionChange } from './options.ts';
 import { at, type Order } from './order.ts';
 import type { AnswerControl } from './server.ts';

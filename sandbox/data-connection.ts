@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { mark, UPLOADED } from './books.ts';
 import { type Answer, answer, type Call, readBody, refuse } from './call.ts';
-import { isClosed } from './campaign.ts';
 import { indexOf, isControl } from './population.ts';
+import { isClosed } from './standing.ts';
 import { campaignOf } from './tenant.ts';
 
 const LARGEST_UPLOAD = 5000;

@@ -13,6 +13,8 @@ import {
   campaignOptions,
   createCampaign,
 } from './campaign.ts';
+import { readCustomer } from './customer.ts';
+import { createExecutionOrders } from './executed/director.ts';
 import { createFaults, type FaultRule, faultRule } from './faults.ts';
 import { wholeSecond } from './local-time.ts';
 import { latencyOptions, profileOptions, promotionChange } from './options.ts';
@@ -20,15 +22,13 @@ import { hash } from './population.ts';
 import { changePromotion } from './promotions/promotion.ts';
 import type { Tenant } from './tenant.ts';
 import { createTriggerOrders } from './triggered/director.ts';
-import { judgeCampaign, readCustomer } from './verdict.ts';
-import { type Delivery, isHeard } from './webhooks.ts';
+import { judgeCampaign } from './verdict.ts';
+import { isHeard } from './webhooks.ts';
 
 export const deadlineOptions = sendingOptions.extend({
   deadlineInSeconds: z.number().optional(),
   clearanceRequiredBy: z.iso.datetime({ offset: true }).optional(),
 });
-
-export const executionOptions = sendingOptions.extend({ channelId: z.int().optional() });
 
 export const faultsOptions = z.strictObject({
   rules: z.array(faultRule),
@@ -52,6 +52,7 @@ export function createDirector(tenants: Map<string, Tenant>) {
 
   return {
     ...createTriggerOrders(tenantOf, campaignOf),
+    ...createExecutionOrders(tenantOf, campaignOf),
 
     /** Makes a campaign; nobody is told before `announce`. Returns its id. */
     createCampaign(name: string, options: CampaignOptions): string {
@@ -62,6 +63,8 @@ export function createDirector(tenants: Map<string, Tenant>) {
     announce(name: string, id: string | number, options: SendingOptions = {}) {
       const campaign = campaignOf(name, id);
       campaign.deadlineMs ??= deadlineFrom(campaign.options) ?? 0;
+      campaign.deadlinesMs.push(campaign.deadlineMs);
+      campaign.announced = true;
       return tell(tenantOf(name), campaign, 5, eventFive(tenantOf(name), campaign), options);
     },
 
@@ -73,6 +76,8 @@ export function createDirector(tenants: Map<string, Tenant>) {
       if (deadlineMs === undefined) throw new NotPlayable('reschedule needs a deadline');
       const before = campaign.deadlineMs ?? 0;
       campaign.deadlineMs = deadlineMs;
+      campaign.deadlinesMs.push(deadlineMs);
+      campaign.announced = true;
       const payload = eventFive(tenantOf(name), campaign);
       // An earlier deadline binds nobody who was not told of it.
       campaign.deadlineMs = Math.max(before, deadlineMs);
@@ -87,24 +92,6 @@ export function createDirector(tenants: Map<string, Tenant>) {
       campaign.canceledAtMs ??= Date.now();
       const payload = { EventTypeID: 4, ...stamp(tenantOf(name), campaign) };
       return tell(tenantOf(name), campaign, 4, payload, options);
-    },
-
-    /** The campaign is executed: awards of that profile appear, event 13 is sent per channel. */
-    async execute(
-      name: string,
-      id: string | number,
-      options: z.input<typeof executionOptions> = {},
-    ) {
-      const campaign = campaignOf(name, id);
-      campaign.executedAtMs ??= Date.now();
-      const { channelId, ...sending } = options;
-      const channels = channelId === undefined ? campaign.options.channels : [channelId];
-      const deliveries: Delivery[] = [];
-      for (const ChannelID of channels) {
-        const payload = { EventTypeID: 13, ...stamp(tenantOf(name), campaign), ChannelID };
-        deliveries.push(...(await tell(tenantOf(name), campaign, 13, payload, sending)));
-      }
-      return deliveries;
     },
 
     /** Replaces the tenant's faults and counts its calls from 1 again; no rules: no faults. */

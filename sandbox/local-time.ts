@@ -5,8 +5,9 @@ export function localTime(atMs: number, zone: string): string {
   return DateTime.fromMillis(atMs, { zone }).toFormat('yyyy-MM-dd HH:mm:ss');
 }
 
-export function localDate(atMs: number, zone: string): string {
-  return localTime(atMs, zone).slice(0, 10);
+/** The day of an instant in the tenant's calendar, or so many days later. */
+export function localDate(atMs: number, zone: string, days = 0): string {
+  return DateTime.fromMillis(atMs, { zone }).plus({ days }).toFormat('yyyy-MM-dd');
 }
 
 /** The wire knows whole seconds only, so a deadline is judged at the second that was told. */

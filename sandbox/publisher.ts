@@ -1,8 +1,9 @@
 import { has, mark, REWARDED, SCREENED, SCREENED_OUT } from './books.ts';
 import { type Answer, answer, type Call, refuse } from './call.ts';
-import { type Campaign, isClosed, positionOf } from './campaign.ts';
+import { type Campaign, positionOf } from './campaign.ts';
 import { idOf, indexOf, isVisitor } from './population.ts';
 import { decide } from './promotions/validation.ts';
+import { isClosed } from './standing.ts';
 import { campaignOf, type Tenant } from './tenant.ts';
 import { isQuestion } from './triggered/bodies.ts';
 import type { Trigger } from './triggered/trigger.ts';

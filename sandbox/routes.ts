@@ -6,6 +6,7 @@ import {
   getExecutedCampaigns,
   getLastDataUpdate,
 } from './optimove/campaigns.ts';
+import { getEndedActions, getExecutedCustomers } from './optimove/executions.ts';
 import { addWebhook, setGateway } from './optimove/gateway.ts';
 import { updateStatus } from './optimove/status.ts';
 import { allocate } from './platform/allocations.ts';
@@ -16,11 +17,19 @@ import { findPromocode, getPromocode, getPromotion } from './promotions/codes.ts
 import { recordRedemptions } from './promotions/redemptions.ts';
 import { validateCustomers } from './promotions/validation.ts';
 import { decideTrigger } from './publisher.ts';
+import { kindOfTrigger, takeBatch } from './publishing.ts';
 
 /** Every call the far sides answer. Optimove's also come with the old prefix `/current`. */
 export const routes: Route[] = [
   optimove('GET', '/customers/GetProcessedCampaignCustomers', 'audience', getProcessedCustomers),
   optimove('GET', '/customers/GetCanceledCampaignCustomers', 'canceled', getCanceledCustomers),
+  optimove(
+    'GET',
+    '/customers/GetCustomerExecutionDetailsByCampaign',
+    'executions',
+    getExecutedCustomers,
+  ),
+  optimove('GET', '/customers/GetCustomersActionEndedByDate', 'ended', getEndedActions),
   optimove('GET', '/actions/GetCampaignDetails', 'details', getCampaignDetails),
   optimove('GET', '/actions/GetExecutedCampaignDetails', 'executed', getExecutedCampaigns),
   optimove('GET', '/general/GetLastDataUpdate', 'probe', getLastDataUpdate),
@@ -38,7 +47,8 @@ export const routes: Route[] = [
     method: 'POST',
     path: /^\/(?:v1\/publish|triggers)$/i,
     kind: 'trigger',
-    handle: decideTrigger,
+    tellApart: kindOfTrigger,
+    handle: (call) => (call.kind === 'publish' ? takeBatch(call) : decideTrigger(call)),
   },
   {
     far: 'data',

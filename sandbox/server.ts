@@ -52,25 +52,27 @@ async function serve(
     return send(response, isKnown ? answer(405, 'Method Not Allowed') : answer(404, 'Not Found'));
   }
 
-  countCall(tenant.calls, route.kind);
+  const early = route.tellApart && (await readAll(request));
+  const kind = early === undefined ? route.kind : (route.tellApart?.(early) ?? route.kind);
+  countCall(tenant.calls, kind);
   const refused = refuseAtTheDoor(tenant, route, request, arrivedAtMs);
   if (refused !== undefined) {
     request.resume();
     return send(response, refused);
   }
-  const faults = tenant.faults.strike(route.far, route.kind, arrivedAtMs);
+  const faults = tenant.faults.strike(route.far, kind, arrivedAtMs);
   const spoiled = strikeBefore(faults, request, response);
   if (spoiled) return;
-  tenant.timeline.push({ kind: route.kind, arrivedAtMs });
+  tenant.timeline.push({ kind, arrivedAtMs });
 
   const call: Call = {
     tenant,
-    kind: route.kind,
+    kind,
     arrivedAtMs,
     headers: request.headers,
     query: new URLSearchParams(search),
     params: (route.path.exec(path) ?? []).slice(1).map(decodeURIComponent),
-    body: await readAll(request),
+    body: early ?? (await readAll(request)),
     shiftRows: faults.find(({ fault }) => fault === 'shift')?.rows ?? 0,
   };
   const answered = act(route, call);

@@ -1,14 +1,10 @@
 import * as book from './books.ts';
-import { type Campaign, codesHeldBy, mayBeApproved, placeAt, positionOf } from './campaign.ts';
-import { indexOf, isControl } from './population.ts';
+import { type Campaign, placeAt } from './campaign.ts';
+import { isSent } from './executed/execution.ts';
+import { holdsAny, lacksCode, mayBeApproved } from './standing.ts';
 import type { Tenant } from './tenant.ts';
 import type { ClaimMeasures } from './triggered/claim-books.ts';
-import {
-  judgeTrigger,
-  readClaimBooks,
-  readInstances,
-  type TriggerVerdict,
-} from './triggered/verdict.ts';
+import { judgeTrigger, readClaimBooks, type TriggerVerdict } from './triggered/verdict.ts';
 
 /** What the other side says of a campaign. */
 export interface Verdict {
@@ -22,6 +18,11 @@ export interface Verdict {
   uploaded: number;
   /** Approved last, but not holding (all of) the codes now. */
   approvedNotHeld: number;
+  /** Handed over to the publisher; sent by Optimove; of those who lack a code; who holds one and was not sent. */
+  published: number;
+  sent: number;
+  sentNotHeld: number;
+  heldNotSent: number;
   /** Assignments, a customer and a code each. */
   validated: number;
   refused: number;
@@ -31,6 +32,8 @@ export interface Verdict {
   allocatedNotApproved: number;
   declined: number;
   revoked: number;
+  /** Of the revoked: because their time was over. */
+  expired: number;
   redeemed: number;
   /** By reward type: what Promotions spent on this campaign's validations, what is held now. */
   budgetSpent: Record<string, number>;
@@ -67,6 +70,7 @@ export function judgeCampaign(tenant: Tenant, campaign: Campaign): Verdict {
     audience: trigger?.customers ?? campaign.options.customers,
     controls: campaign.population.controls,
     ...countCustomers(campaign),
+    ...countSending(campaign),
     ...countAssignments(tenant, campaign),
     openUploads: tenant.openUploads.size,
     lateReports: campaign.lateReports,
@@ -101,6 +105,22 @@ function countCustomers(campaign: Campaign) {
   return counts;
 }
 
+/** What the execution says of them; nobody was sent before it. */
+function countSending(campaign: Campaign) {
+  const counts = { published: 0, sent: 0, sentNotHeld: 0, heldNotSent: 0 };
+  const { sending } = campaign.books;
+  const isExecuted = campaign.executions.length > 0 && campaign.trigger === undefined;
+  for (let index = 0; index < sending.length; index += 1) {
+    if (book.has(sending, index, book.PUBLISHED)) counts.published += 1;
+    if (!isExecuted) continue;
+    if (isSent(campaign, index)) {
+      counts.sent += 1;
+      if (lacksCode(campaign, index)) counts.sentNotHeld += 1;
+    } else if (holdsAny(campaign, index)) counts.heldNotSent += 1;
+  }
+  return counts;
+}
+
 function countAssignments(tenant: Tenant, campaign: Campaign) {
   const counts = {
     validated: 0,
@@ -109,12 +129,15 @@ function countAssignments(tenant: Tenant, campaign: Campaign) {
     allocatedNotApproved: 0,
     declined: 0,
     revoked: 0,
+    expired: 0,
     redeemed: 0,
   };
   const { tiers, customers } = campaign.books;
   const { total } = campaign.population;
   const written = total * campaign.options.codes.length * (campaign.trigger?.highest ?? 1);
   const assignments = campaign.books.assignments.subarray(0, written);
+  // Nobody is asked who may be sent a campaign that begins with its execution.
+  const isAnybodyAsked = campaign.options.flow !== 'executions';
   const spent = new Map<string, number>();
   const held = new Map<string, number>();
   for (let position = 0; position < assignments.length; position += 1) {
@@ -124,10 +147,12 @@ function countAssignments(tenant: Tenant, campaign: Campaign) {
     else if (facts & book.ASKED) counts.refused += 1;
     if (facts & book.DECLINED) counts.declined += 1;
     if (facts & book.REDEEMED) counts.redeemed += 1;
+    if (facts & book.EXPIRED) counts.expired += 1;
     if (facts & book.REVOKED && !(facts & book.HELD)) counts.revoked += 1;
     if (facts & book.HELD) {
       counts.allocated += 1;
-      if (!book.has(customers, position % total, book.APPROVED)) counts.allocatedNotApproved += 1;
+      const isOwed = isAnybodyAsked && !book.has(customers, position % total, book.APPROVED);
+      if (isOwed) counts.allocatedNotApproved += 1;
     }
     const code = campaign.options.codes[placeAt(campaign, position).slot] ?? '';
     const tier = tenant.promotions.get(code)?.tiers[(tiers[position] ?? 0) - 1];
@@ -140,44 +165,5 @@ function countAssignments(tenant: Tenant, campaign: Campaign) {
     ...counts,
     budgetSpent: Object.fromEntries(spent),
     rewardsHeld: Object.fromEntries(held),
-  };
-}
-
-/** One customer's books in words; undefined when the campaign does not know him. */
-export function readCustomer(tenant: Tenant, campaign: Campaign, customerId: string) {
-  const index = indexOf(campaign.population, customerId);
-  if (index < 0) return undefined;
-  const { books, population, options } = campaign;
-  const is = (facts: number) => book.has(books.customers, index, facts);
-  const codes = options.codes.slice(0, codesHeldBy(campaign, index)).map((promoCode, slot) => {
-    const position = positionOf(campaign, index, slot);
-    const knows = (facts: number) => book.has(books.assignments, position, facts);
-    const tier = tenant.promotions.get(promoCode)?.tiers[(books.tiers[position] ?? 0) - 1];
-    return {
-      promoCode,
-      asked: knows(book.ASKED),
-      validated: knows(book.REWARDED),
-      tierId: tier?.id,
-      everAllocated: knows(book.GIVEN),
-      held: knows(book.HELD),
-      revoked: knows(book.REVOKED),
-      declined: knows(book.DECLINED),
-      redeemed: knows(book.REDEEMED),
-    };
-  });
-  return {
-    customerId,
-    index,
-    control: isControl(population, index),
-    screened: is(book.SCREENED),
-    screenedOut: is(book.SCREENED_OUT),
-    approved: is(book.APPROVED),
-    denied: is(book.DENIED),
-    uploaded: is(book.UPLOADED),
-    claimed: is(book.CLAIMED),
-    granted: is(book.GRANTED),
-    confirmed: is(book.CONFIRMED),
-    instances: campaign.trigger && readInstances(campaign, campaign.trigger, index),
-    codes,
   };
 }

@@ -11,7 +11,7 @@ export interface Delivery {
   answeredAtMs: number | undefined;
   /** The answer's status; absent while none came. */
   status: number | undefined;
-  /** Why no answer came, or `lost` when a fault kept it from being sent. */
+  /** Why no answer came, or `lost` when a fault or the order kept it from being sent. */
   error: string | undefined;
 }
 
@@ -25,6 +25,7 @@ export interface Hook {
   campaignId: string;
   eventTypeId: number;
   payload: Record<string, unknown>;
+  lost?: boolean;
 }
 
 const TIMEOUT_MS = 30_000;
@@ -35,7 +36,7 @@ const TIMEOUT_MS = 30_000;
  */
 export async function sendHook(tenant: Tenant, hook: Hook): Promise<Delivery[]> {
   const faults = tenant.faults.strike('hooks', `event${hook.eventTypeId}`, Date.now());
-  const isLost = faults.some(({ fault }) => fault === 'lost');
+  const isLost = hook.lost || faults.some(({ fault }) => fault === 'lost');
   const isDoubled = faults.some(({ fault }) => fault === 'duplicate');
   const deliveries = Array.from({ length: isDoubled ? 2 : 1 }, () => enter(tenant, hook));
   if (isLost) {

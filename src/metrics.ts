@@ -53,9 +53,12 @@ export function createMetrics(deps: MetricsDeps) {
 }
 
 /** What this process does. */
-function createCounts(
-  registry: Registry,
-): Meter & { countHook: CountHook; countCheck: CountCheck; countClaim: CountClaim } {
+function createCounts(registry: Registry): Meter & {
+  countHook: CountHook;
+  countCheck: CountCheck;
+  countClaim: CountClaim;
+  countUses: CountUses;
+} {
   const registers = [registry];
   const byStage = ['tenant', 'stage'] as const;
   // From a quick local call to one that waited for a window of the limiter, or for a slow list.
@@ -118,6 +121,12 @@ function createCounts(
     registers,
     buckets,
   });
+  const uses = new Counter({
+    name: 'promoflow_uses_total',
+    help: 'Rewards that the platform reported as used, by the answer.',
+    labelNames: ['tenant', 'answer'],
+    registers,
+  });
   return {
     countHook: (tenant, status) => webhooks.inc({ tenant, status }),
     countCheck({ tenant, allowed, cause }, tookMs) {
@@ -128,6 +137,7 @@ function createCounts(
       claims.inc({ tenant, answer });
       claimDurations.observe({ tenant }, tookMs / 1_000);
     },
+    countUses: (of, reports) => uses.inc(of, reports),
     turnCame: (of, waitedMs) => waits.observe(of, waitedMs / 1_000),
     effectEnded({ tenant, stage, outcome }, facts) {
       effects.inc({ tenant, stage, outcome });
@@ -139,6 +149,7 @@ function createCounts(
 
 type CountHook = (tenant: string, status: number) => void;
 type CountCheck = (of: { tenant: string; allowed: boolean; cause: string }, tookMs: number) => void;
+type CountUses = (of: { tenant: string; answer: string }, reports: number) => void;
 type CountClaim = (of: { tenant: string; answer: string }, tookMs: number) => void;
 
 /** What the ledger knows; returns how it is read anew. One reading at a time; it never rejects. */

@@ -3,6 +3,8 @@ import {
   Connection,
   type ConnectionOptions,
   isGrpcServiceError,
+  ScheduleAlreadyRunning,
+  type ScheduleOptions,
   ServiceError,
   WithStartWorkflowOperation,
   WorkflowNotFoundError,
@@ -12,6 +14,7 @@ import {
 import type { Acting, Refusal, Releasing } from './domain/act.ts';
 import type { Announcement } from './domain/campaign.ts';
 import type { CampaignId } from './domain/words.ts';
+import { everyNight, hourly, type Scheduled } from './schedules.ts';
 import { attributesOf, searchAttributeKeys, taskQueue, workflowId } from './workflows/ids.ts';
 import { campaignChanged, kick, type Opening, release, retry } from './workflows/messages.ts';
 import type { Log } from './world.ts';
@@ -40,6 +43,12 @@ export type Answer<T> =
 /** At most one kick of a story in this time, for a tenant and process. */
 const kickEveryMs = 1_000;
 
+/** What is reconciled: one campaign, or a day of the tenant's calendar; and for whom it is repaired. */
+export type Reconciling = { tenant: string; repairing?: Acting } & (
+  | { campaignId: string; date?: never }
+  | { date: string; campaignId?: never }
+);
+
 export type Starts = ReturnType<typeof createStarts>;
 
 /**
@@ -51,6 +60,23 @@ export function createStarts(address: TemporalAddress, log: Log) {
   const client = new Client({ connection, namespace: address.namespace });
   const call = <T>(work: () => Promise<T>): Promise<T> =>
     client.withDeadline(Date.now() + callTimeoutMs, work);
+
+  async function keepSchedule(schedule: ScheduleOptions): Promise<void> {
+    try {
+      await call(() => client.schedule.create(schedule));
+    } catch (error) {
+      if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+      const { timezone } = schedule.spec;
+      const handle = client.schedule.getHandle(schedule.scheduleId);
+      if (
+        timezone === undefined ||
+        (await call(() => handle.describe())).spec.timezone === timezone
+      ) {
+        return;
+      }
+      await call(() => handle.update((known) => ({ ...known, spec: schedule.spec })));
+    }
+  }
 
   const kicksOf = (story: 'settlement' | 'grants', summary: (tenant: string) => string) =>
     createThrottle(kickEveryMs, async (tenant) => {
@@ -152,11 +178,62 @@ export function createStarts(address: TemporalAddress, log: Log) {
       );
     },
 
+    /** Starts what follows once a campaign has been sent through a channel, or leaves its run alone. */
+    async startFulfilment(id: CampaignId & { channel: string }): Promise<void> {
+      await call(() =>
+        client.workflow.start('fulfilment', {
+          ...waker,
+          workflowId: workflowId.fulfilment(id),
+          args: [id],
+          typedSearchAttributes: attributesOf(id),
+          priority: { priorityKey: 3, fairnessKey: fairnessKey(id.tenant) },
+          staticSummary: `What follows on the sending of campaign ${id.campaignId} of ${id.tenant}`,
+        }),
+      );
+    },
+
     /** Wakes, or starts, a tenant's settlement, at most once a second; never throws. */
     kickSettlement: (tenant: string): void => settlementKicks.kick(tenant),
 
     /** The same of a tenant's grants. */
     kickGrants: (tenant: string): void => grantKicks.kick(tenant),
+
+    /**
+     * Sees to it that what is done by the clock is done for these tenants: each schedule is made once, and follows
+     * its tenant's zone. Never throws: it is called again in a while.
+     */
+    async keepSchedules(tenants: Iterable<Scheduled>): Promise<void> {
+      for (const tenant of tenants) {
+        for (const schedule of [hourly(tenant), everyNight(tenant)]) {
+          try {
+            await keepSchedule(schedule);
+          } catch (error) {
+            const facts = { tenant: tenant.tenant, error: messageOf(error) };
+            log.warn(facts, 'a schedule could not be made');
+          }
+        }
+      }
+    },
+
+    /**
+     * Starts a reconciliation of one campaign, or of a day, or joins the one that is under way. Returns the run that
+     * goes on now.
+     */
+    async startReconciliation(of: Reconciling): Promise<string> {
+      const { tenant, campaignId } = of;
+      const subject = of.campaignId ?? of.date;
+      const handle = await call(() =>
+        client.workflow.start('reconciliation', {
+          ...sleeper,
+          workflowId: workflowId.reconciliation(tenant, subject),
+          args: [of],
+          typedSearchAttributes: attributesOf({ tenant, ...(campaignId && { campaignId }) }),
+          priority: { priorityKey: 4, fairnessKey: fairnessKey(tenant) },
+          staticSummary: `Reconciles ${subject} of ${tenant}`,
+        }),
+      );
+      return handle.firstExecutionRunId;
+    },
 
     /** What is missing of Temporal, in words; undefined when all is there. */
     async missing(): Promise<string | undefined> {

@@ -11,10 +11,13 @@ import { createInbox } from './ledger/inbox.ts';
 import { createPool } from './ledger/pool.ts';
 import { ledgerMissing } from './ledger/readiness.ts';
 import { rehearse } from './ledger/rehearsal.ts';
+import { createUses } from './ledger/uses.ts';
 import { createTurns } from './limiter/turns.ts';
 import { createMetrics } from './metrics.ts';
 import { createCampaigns } from './operations/campaigns.ts';
 import { createCustomers } from './operations/customers.ts';
+import { createReconciliations } from './operations/reconcile.ts';
+import { createSimulate } from './operations/simulate.ts';
 import { createSuppressions } from './operations/suppressions.ts';
 import { createTenants } from './operations/tenants.ts';
 import { serve } from './served.ts';
@@ -64,11 +67,14 @@ export function wire(config: Config, addresses: Addresses, log: Log) {
     temporal,
     alarm: createAlarm({ pool, log }),
     inbox: createInbox(pool),
+    uses: createUses(pool),
     operations: {
       tenants: createTenants({ pool, starts, log }),
       campaigns: createCampaigns({ pool, starts, log }),
       customers: createCustomers(pool),
+      reconciliations: createReconciliations({ pool, starts, log }),
       suppressions: createSuppressions({ pool, starts, log }),
+      simulate: createSimulate({ pool, tenants, worlds }),
     },
     decisions: createDecisions({
       ...{ pool: gatePool, turns: createTurns({ pool: gatePool }), worlds, log, metrics },

@@ -21,6 +21,8 @@ export interface RunningWorker {
   ended: Promise<void>;
 }
 
+const schedulesEveryMs = 600_000;
+
 /** How many ports of the loopback are tried for the SDK's figures before we give up. */
 const portTries = 50;
 
@@ -76,12 +78,17 @@ export async function runWorker(wired: Wired): Promise<RunningWorker> {
     shutdownGraceTime: '8s',
     shutdownForceTime: '15s',
   });
+  const keepSchedules = () => void wired.starts.keepSchedules(wired.tenants.values());
+  keepSchedules();
+  // Tenants may come with a changed configuration, and Temporal may have been away.
+  const keeping = setInterval(keepSchedules, schedulesEveryMs).unref();
   const ended = worker.run();
   // Whoever only stops the worker hears of its failure there.
   ended.catch(() => {});
   return {
     ended,
     async stop() {
+      clearInterval(keeping);
       if (worker.getState() === 'RUNNING') worker.shutdown();
       await ended.catch((error) => wired.log.error({ error: String(error) }, 'the worker failed'));
       await connection.close();

@@ -125,6 +125,15 @@ export interface Optimove {
   processedCustomers(page: PageRequest, reading: Reading): Promise<AudiencePage>;
   /** GetCanceledCampaignCustomers, for two hours after event 4 (API §6.4). */
   canceledCustomers(page: PageRequest, reading: Reading): Promise<AudiencePage>;
+  /**
+   * GetCustomerExecutionDetailsByCampaign (API §6.3): who was sent a campaign, through one channel, or through
+   * all where none is named. The control group is not in it.
+   */
+  executedCustomers(page: ExecutionRequest, reading: Reading): Promise<ExecutionPage>;
+  /** GetExecutedCampaignDetails (API §6.5): what was executed on a day of the tenant's calendar. */
+  executedCampaigns(date: string, reading: Reading): Promise<ExecutedCampaign[]>;
+  /** GetCustomersActionEndedByDate (API §6.6): whose campaign ended on a day of the tenant's calendar. */
+  endedActions(page: EndedRequest, reading: Reading): Promise<EndedPage>;
   /** GetCampaignDetails (API §6.1). */
   campaignDetails(campaignId: string, reading: Reading): Promise<CampaignDetails>;
   /** UpdateCustomerPromotionStatus, at most 10,000 customers of one campaign (API §7). */
@@ -142,6 +151,37 @@ export interface PageRequest {
   campaignId: string;
   skip: number;
   top: number;
+}
+
+export interface ExecutionRequest extends PageRequest {
+  /** Undefined: whatever the channel. */
+  channelId: string | undefined;
+}
+
+export interface ExecutionPage extends AudiencePage {
+  /** The latest ScheduleTime of its rows; undefined where none has one that can be read. */
+  scheduledAt: number | undefined;
+}
+
+export interface ExecutedCampaign {
+  campaignId: string;
+  /** Optimove's Status says so; one that failed was sent to nobody. */
+  succeeded: boolean;
+  details: CampaignDetails;
+}
+
+export interface EndedRequest {
+  /** YYYY-MM-DD, in the tenant's calendar. */
+  date: string;
+  skip: number;
+  top: number;
+}
+
+export interface EndedPage {
+  /** Neither campaign nor code is named (API §6.6). */
+  rows: { customerId: string; actionId: string | undefined; startDate: string | undefined }[];
+  /** Rows the page had, as Optimove pages them. */
+  length: number;
 }
 
 export interface StatusReport {
@@ -169,6 +209,10 @@ export interface Promotions {
   validate(request: Validation): Call<Map<string, ValidationOutcome>>;
   /** Customer Assignment of one occurrence and code, for these customers (API §10.6). */
   assignments(request: AssignmentsRequest, reading: Reading): Promise<Map<string, Reward[]>>;
+  /** One page of Customer Assignment of a whole occurrence (API §10.6), at most 10,000 awards. */
+  awards(page: AwardsRequest, reading: Reading): Promise<AwardsPage>;
+  /** The code of a promocode, by its id (API §10.3); undefined where there is none. */
+  codeOf(promocodeId: string, reading: Reading): Promise<string | undefined>;
   /** Reports activated rewards, at most 1,000 a call (API §10.7). */
   redeem(redemptions: RedemptionReport[]): Call<void>;
 }
@@ -196,6 +240,24 @@ export interface AssignmentsRequest {
   customerIds: string[];
 }
 
+export interface AwardsRequest {
+  campaignId: string;
+  skip: number;
+  take: number;
+}
+
+export interface AwardsPage {
+  /** Those that give something; one that is rejected, or without rewards, gives nothing. */
+  awards: {
+    customerId: string;
+    promocodeId: string;
+    promotionId: string | undefined;
+    rewards: Reward[];
+  }[];
+  /** Items the page had, counted as Promotions pages them. */
+  length: number;
+}
+
 export interface RedemptionReport {
   /** One for an assignment, for ever. */
   redemptionId: string;
@@ -216,6 +278,22 @@ export interface Publisher {
    * TimeoutError; either way nobody is allowed.
    */
   decide(body: Buffer, budgetMs: number): Promise<boolean>;
+  /**
+   * Hands over screened customers, at most 10,000 a call: it validates, uploads and reports by itself. The
+   * same batch again, under its id, is the same batch.
+   */
+  publish(batch: PublishedBatch): Call<void>;
+}
+
+export interface PublishedBatch {
+  campaignId: string;
+  /** ClearanceRequiredBy. */
+  deadline: number;
+  batchId: string;
+  /** Its place among the campaign's batches, from 1, and how many there are. */
+  index: number;
+  count: number;
+  customers: { customerId: string; actionId: string | undefined; promoCodes: string[] }[];
 }
 
 export interface DataConnection {
@@ -271,6 +349,8 @@ export interface AllocationOrder {
     customerId: string;
     promoCode: string;
     rewards: Reward[];
+    /** Where a lead time delays the promotion. */
+    startsAt?: number;
     expiresAt: number;
     actionId: string | undefined;
     promocodeId: string | undefined;

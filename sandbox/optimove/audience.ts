@@ -2,24 +2,32 @@ import { type Answer, answer, type Call, Refusal } from '../call.ts';
 import { type Campaign, codesHeldBy } from '../campaign.ts';
 import { attributeOf, hash, idOf, isControl } from '../population.ts';
 import { campaignOf } from '../tenant.ts';
+import { page, queryOf, type Stretch } from './paging.ts';
 
-const PAGE = 10_000;
-const LARGEST_PAGE = 200_000;
 const CONTROL_ACTION = 1;
-const TEST_ACTION = 4;
+export const TEST_ACTION = 4;
 const DUPLICATE = 101;
 
 /** GetProcessedCampaignCustomers (API §6.2): the customers of a campaign that is on hold. */
 export function getProcessedCustomers(call: Call): Answer {
   const campaign = campaignAsked(call);
   const lags = call.arrivedAtMs < campaign.createdAtMs + campaign.options.audienceLagMs;
-  const isEmpty = campaign.canceledAtMs !== undefined || campaign.trigger !== undefined;
+  const isEmpty = campaign.canceledAtMs !== undefined || wasNeverHeld(campaign);
   if (lags || isEmpty) return answer(200, []);
   const attributes = queryOf(call, 'CustomerAttributes')?.split(';');
   return answer(
     200,
-    page(campaign, call, (row) => audienceRow(campaign, row, attributes)),
+    page(
+      call,
+      rowsOf(campaign, (row) => audienceRow(campaign, row, attributes)),
+    ),
   );
+}
+
+/** Only a campaign that waits for a clearance is on hold. */
+function wasNeverHeld({ trigger, announced, options }: Campaign): boolean {
+  const beginsExecuted = options.flow === 'automatic' || options.flow === 'executions';
+  return trigger !== undefined || (beginsExecuted && !announced);
 }
 
 /** GetCanceledCampaignCustomers (API §6.4): there for two hours after the notice. */
@@ -32,11 +40,11 @@ export function getCanceledCustomers(call: Call): Answer {
   if (!isThere || campaign.trigger !== undefined) {
     return answer(200, []);
   }
-  const rows = page(campaign, call, (row) => {
+  const rows = rowsOf(campaign, (row) => {
     const found = audienceRow(campaign, row, undefined);
     return { ...found, ActionID: String(found.ActionID) };
   });
-  return answer(200, rows);
+  return answer(200, page(call, rows));
 }
 
 /** The campaign that the query names, or 404 with a bare JSON string (API §3). */
@@ -47,32 +55,10 @@ export function campaignAsked(call: Call): Campaign {
   return campaign;
 }
 
-/** Names of the query are read without regard to case, as callers in the wild rely on. */
-export function queryOf(call: Call, name: string): string | undefined {
-  for (const [key, value] of call.query) {
-    if (key.toLowerCase() === name.toLowerCase()) return value;
-  }
-  return undefined;
-}
-
-/** Rows `$skip` to `$skip + $top`: the population, then the doubles, then the malformed. */
-function page<Row>(campaign: Campaign, call: Call, build: (row: number) => Row): Row[] {
+/** All rows of a campaign: the population, then the doubles, then the malformed. */
+function rowsOf<Row>(campaign: Campaign, build: (row: number) => Row): Stretch<Row>[] {
   const { total, duplicates, options } = campaign.population;
-  const all = total + duplicates + options.malformedRows;
-  const top = Math.min(numberOf(queryOf(call, '$top'), PAGE), LARGEST_PAGE);
-  const skip = numberOf(queryOf(call, '$skip'), 0);
-  const rows: Row[] = [];
-  for (let row = skip; row < Math.min(skip + top, all); row += 1) {
-    const moved = (((row - call.shiftRows) % all) + all) % all;
-    rows.push(build(call.shiftRows === 0 ? row : moved));
-  }
-  return rows;
-}
-
-function numberOf(text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  if (!/^\d+$/.test(text)) throw new Refusal(answer(400, 'Invalid paging parameter'));
-  return Number(text);
+  return [{ length: total + duplicates + options.malformedRows, build }];
 }
 
 interface AudienceRow {
@@ -98,11 +84,14 @@ function audienceRow(
     PromoCode: promoCode(campaign, codesHeldBy(campaign, index)),
   };
   if (attributes !== undefined) {
-    built.CustomerAttributes = attributes.map((name) =>
-      String(attributeOf(population, index, name) ?? ''),
-    );
+    built.CustomerAttributes = attributesOf(campaign, index, attributes);
   }
   return built;
+}
+
+/** The attributes that were asked for, in that order, as text. */
+export function attributesOf({ population }: Campaign, index: number, names: string[]): string[] {
+  return names.map((name) => String(attributeOf(population, index, name) ?? ''));
 }
 
 function promoCode(campaign: Campaign, count: number): string | string[] | null {

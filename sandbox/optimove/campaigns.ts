@@ -1,7 +1,8 @@
 import { type Answer, answer, type Call } from '../call.ts';
 import type { Campaign } from '../campaign.ts';
 import { localDate } from '../local-time.ts';
-import { campaignAsked, queryOf } from './audience.ts';
+import { campaignAsked } from './audience.ts';
+import { queryOf } from './paging.ts';
 
 /** GetCampaignDetails (API §6.1). The campaign's own id is not in the body. */
 export function getCampaignDetails(call: Call): Answer {

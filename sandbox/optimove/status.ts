@@ -1,16 +1,10 @@
 import { z } from 'zod';
 import { APPROVED, CLAIMED, CONFIRMED, clear, DENIED, has, mark, REWARDED } from '../books.ts';
 import { type Answer, answer, type Call, Refusal, readBody } from '../call.ts';
-import {
-  type Campaign,
-  codesHeldBy,
-  heldOf,
-  isClosed,
-  mayBeApproved,
-  positionOf,
-} from '../campaign.ts';
+import { type Campaign, codesHeldBy, heldOf, positionOf } from '../campaign.ts';
 import { indexOf, isControl } from '../population.ts';
 import { spend } from '../promotions/promotion.ts';
+import { isClosed, mayBeApproved } from '../standing.ts';
 import { campaignOf, type Tenant } from '../tenant.ts';
 
 const LARGEST_REPORT = 10_000;
@@ -73,6 +67,7 @@ function record(call: Call, campaign: Campaign, customerId: string, status: bool
     return;
   }
   judge(call, campaign, index, customerId, status);
+  campaign.changes += 1;
   const { customers } = campaign.books;
   const isNew = status && !has(customers, index, APPROVED);
   clear(customers, index, status ? DENIED : APPROVED);
@@ -91,6 +86,10 @@ function judge(
   const { violations, id } = campaign;
   if (isClosed(campaign, call.arrivedAtMs)) {
     violations.add('effect after cancellation', id, customerId, `reported ${status}`);
+  }
+  if (campaign.options.flow === 'publisher' || campaign.options.flow === 'automatic') {
+    violations.add('reported beside the publisher', id, customerId, `reported ${status}`);
+    return;
   }
   if (!status) return;
   if (isControl(campaign.population, index)) {

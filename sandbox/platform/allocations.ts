@@ -6,33 +6,26 @@ import {
   HELD,
   has,
   mark,
-  REWARDED,
   SCREENED_OUT,
 } from '../books.ts';
 import { type Answer, answer, type Call, readBody, refuse } from '../call.ts';
-import {
-  type Campaign,
-  codesHeldBy,
-  instancesOf,
-  isClosed,
-  locate,
-  openPosition,
-  placeAt,
-  positionOf,
-} from '../campaign.ts';
-import { hashText } from '../key-table.ts';
+import { type Campaign, codesHeldBy } from '../campaign.ts';
 import { isControl, isDeclined, isVisitor } from '../population.ts';
 import { excess, spend } from '../promotions/promotion.ts';
+import { isClosed } from '../standing.ts';
 import { campaignOf } from '../tenant.ts';
 import { checkIdempotency } from './idempotency.ts';
 import { ALLOCATED, BARRED, DECLINED, REVOKED } from './keys.ts';
+import { isSamePlace, type Place, placeOf } from './place.ts';
 import { judgeRewards } from './rewards.ts';
 import { verifySignature } from './signature.ts';
+import { judgeTerms } from './terms.ts';
 
 const allocation = z.object({
   key: z.string().min(1),
   customerId: z.string(),
   promoCode: z.string(),
+  startsAt: z.iso.datetime({ offset: true }).nullish(),
   rewards: z.array(
     z.object({ rewardTypeId: z.string(), value: z.number(), code: z.string().nullish() }),
   ),
@@ -100,49 +93,6 @@ function allocateOne(
   return result(each.key, state, known);
 }
 
-interface Place {
-  index: number;
-  slot: number;
-  campaign: number;
-  position: number;
-}
-
-/** Where the books keep it; an assignment that no campaign of ours knows is told by its hash. */
-function placeOf(campaign: Campaign | undefined, campaignId: string, each: Allocation): Place {
-  if (campaign !== undefined) {
-    const { index, slot } = locate(campaign, each.customerId, each.promoCode);
-    if (index >= 0 && slot >= 0) {
-      const position = positionToGive(campaign, index, slot);
-      return { index, slot, campaign: campaign.number, position };
-    }
-  }
-  const [position] = hashText(`${campaignId}|${each.customerId}|${each.promoCode}`);
-  return { index: -1, slot: -1, campaign: 0, position };
-}
-
-/** The latest instance that was validated and not given yet: an earlier one may have lapsed. */
-function positionToGive(campaign: Campaign, index: number, slot: number): number {
-  const { assignments } = campaign.books;
-  for (let instance = instancesOf(campaign, index) - 1; instance >= 0; instance -= 1) {
-    const position = positionOf(campaign, index, slot, instance);
-    if (has(assignments, position, REWARDED) && !has(assignments, position, GIVEN)) return position;
-  }
-  return openPosition(campaign, index, slot, GIVEN);
-}
-
-/** Is it the same customer and code? A key keeps its instance to itself. */
-function isSamePlace(
-  campaign: Campaign | undefined,
-  place: Place,
-  number: number,
-  position: number,
-): boolean {
-  if (number !== place.campaign) return false;
-  if (campaign === undefined || place.index < 0) return position === place.position;
-  const known = placeAt(campaign, position);
-  return known.index === place.index && known.slot === place.slot;
-}
-
 function declines(campaign: Campaign | undefined, index: number): boolean {
   return campaign !== undefined && isDeclined(campaign.population, index);
 }
@@ -189,6 +139,7 @@ function enterBooks(
   if (has(books.assignments, position, GIVEN)) {
     violations.add('second allocation', id, customerId, `${promoCode} under ${each.key}`);
   }
+  judgeTerms(call, campaign, { index, position }, each);
   judgeRewards(call.tenant, campaign, position, each);
   const isNew = !has(books.assignments, position, HELD);
   mark(books.assignments, position, GIVEN | HELD);

@@ -10,6 +10,7 @@ import { inAnyOrder, limitItems } from './allocations.ts';
 import { checkIdempotency } from './idempotency.ts';
 import { ALLOCATED, BARRED, DECLINED, REVOKED, UNKNOWN } from './keys.ts';
 import { verifySignature } from './signature.ts';
+import { judgeExpiry } from './terms.ts';
 
 const revocationsBody = z.object({
   campaignId: z.union([z.string(), z.int()]),
@@ -54,6 +55,7 @@ function revokeOne(call: Call, key: string, reason: string): 'revoked' | 'unknow
   const campaign = numbered[keys.campaign(entry)];
   if (keys.state(entry) === ALLOCATED && campaign !== undefined) {
     const position = keys.position(entry);
+    if (reason === 'expired') judgeExpiry(campaign, position, call.arrivedAtMs);
     takeBack(call.tenant, campaign, position);
     judgeTakeBack(campaign, position, reason, call.arrivedAtMs);
   }

@@ -15,6 +15,11 @@ export function judgeRewards(
   const promotion = tenant.promotions.get(promoCode);
   const { books, violations, id } = campaign;
   const isValidated = has(books.assignments, position, REWARDED);
+  const { flow } = campaign.options;
+  if (!isValidated && (flow === 'publisher' || flow === 'automatic')) {
+    violations.add('given but not awarded', id, customerId, promoCode);
+    return;
+  }
   if (!isValidated && promotion !== undefined && campaign.calls.has('validate')) {
     violations.add('more than validated', id, customerId, `${promoCode} was never validated`);
     return;

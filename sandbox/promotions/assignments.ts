@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { APPROVED, ASKED, has, REWARDED } from '../books.ts';
 import { type Answer, answer, type Call, readBody, refuse } from '../call.ts';
-import { type Campaign, instancesOf, positionOf } from '../campaign.ts';
+import { type Campaign, instancesOf, placeAt, positionOf } from '../campaign.ts';
 import { idOf, indexOf } from '../population.ts';
-import { campaignOf } from '../tenant.ts';
+import { campaignOf, type Tenant } from '../tenant.ts';
 import { type Promotion, uniqueCode } from './promotion.ts';
 
 const LARGEST_PAGE = 10_000;
@@ -17,6 +17,8 @@ const assignmentsBody = z.object({
   take: z.int().positive().max(LARGEST_PAGE).default(1000),
 });
 
+type Asked = z.output<typeof assignmentsBody>;
+
 /** Customer Assignment (API §10.6): who was allocated what in an occurrence. Safe to repeat. */
 export function readAssignments(call: Call): Answer {
   const asked = readBody(call, assignmentsBody);
@@ -24,33 +26,51 @@ export function readAssignments(call: Call): Answer {
   if (campaign === undefined) {
     return refuse(404, 'Not Found', `unknown occurrence ${asked.occurrenceId}`);
   }
-  const { awards, rejectedAwards } = call.tenant.profile;
   // A triggered campaign is executed customer by customer.
   const isExecuted = campaign.executedAtMs !== undefined || campaign.trigger !== undefined;
-  if (awards === 'execution' && !isExecuted) {
-    return answer(200, { items: [], total: 0 });
-  }
-  const shown = rejectedAwards ? ASKED : REWARDED;
-  const items: unknown[] = [];
-  let total = 0;
-  for (const [slot, code] of campaign.options.codes.entries()) {
-    const promotion = call.tenant.promotions.get(code);
+  const { awards } = call.tenant.profile;
+  if (awards === 'execution' && !isExecuted) return answer(200, { items: [], total: 0 });
+  const positions =
+    asked.customerIds === undefined
+      ? wholeList(call.tenant, campaign, asked)
+      : Uint32Array.from(listAwards(call.tenant, campaign, asked));
+  const items = [...positions.subarray(asked.skip, asked.skip + asked.take)].map((position) =>
+    awardAt(call.tenant, campaign, position),
+  );
+  return answer(200, { items, total: positions.length });
+}
+
+/** The list of a whole occurrence is made once, and again when anything was decided since. */
+function wholeList(tenant: Tenant, campaign: Campaign, asked: Asked): Uint32Array {
+  const { awards, rejectedAwards } = tenant.profile;
+  const filter = [asked.promocodeId, asked.promotionId, awards, rejectedAwards];
+  const of = JSON.stringify([campaign.changes, ...filter]);
+  if (campaign.awards?.of === of) return campaign.awards.positions;
+  const positions = Uint32Array.from(listAwards(tenant, campaign, asked));
+  campaign.awards = { of, positions };
+  return positions;
+}
+
+/** The positions that are shown: by code, then by customer. */
+function* listAwards(tenant: Tenant, campaign: Campaign, asked: Asked): Generator<number> {
+  const { awards, rejectedAwards } = tenant.profile;
+  const { books, options } = campaign;
+  for (const [slot, code] of options.codes.entries()) {
+    const promotion = tenant.promotions.get(code);
     if (promotion === undefined || !isAsked(promotion, asked)) continue;
     for (const index of indexesOf(campaign, asked.customerIds)) {
-      if (awards === 'execution' && !has(campaign.books.customers, index, APPROVED)) continue;
+      const isApproved = awards === 'validation' || has(books.customers, index, APPROVED);
       for (let instance = 0; instance < instancesOf(campaign, index); instance += 1) {
         const position = positionOf(campaign, index, slot, instance);
-        if (!has(campaign.books.assignments, position, shown)) continue;
-        const isOnPage = total >= asked.skip && total < asked.skip + asked.take;
-        if (isOnPage) items.push(award(campaign, promotion, index, position));
-        total += 1;
+        const isRewarded = has(books.assignments, position, REWARDED);
+        const isRejected = !isRewarded && has(books.assignments, position, ASKED);
+        if (isRewarded ? isApproved : isRejected && rejectedAwards) yield position;
       }
     }
   }
-  return answer(200, { items, total });
 }
 
-function isAsked(promotion: Promotion, asked: z.output<typeof assignmentsBody>): boolean {
+function isAsked(promotion: Promotion, asked: Asked): boolean {
   const { promocodeId, promotionId } = asked;
   if (promocodeId !== undefined && promocodeId !== promotion.promocodeId) return false;
   return promotionId === undefined || promotionId === promotion.promotionId;
@@ -67,7 +87,10 @@ function* indexesOf(campaign: Campaign, customerIds: string[] | undefined): Gene
   }
 }
 
-function award(campaign: Campaign, promotion: Promotion, index: number, position: number) {
+function awardAt(tenant: Tenant, campaign: Campaign, position: number) {
+  const { index, slot } = placeAt(campaign, position);
+  const promotion = tenant.promotions.get(campaign.options.codes[slot] ?? '');
+  if (promotion === undefined) return undefined;
   const isRewarded = has(campaign.books.assignments, position, REWARDED);
   const tier = promotion.tiers[(campaign.books.tiers[position] ?? 0) - 1];
   const number = campaign.books.uniqueCodes?.[position] ?? 0;

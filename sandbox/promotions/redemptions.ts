@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { APPROVED, HELD, has, mark, REDEEMED } from '../books.ts';
 import { type Answer, answer, type Call, readBody } from '../call.ts';
-import { type Campaign, instancesOf, isClosed, locate, positionOf } from '../campaign.ts';
+import { type Campaign, instancesOf, locate, positionOf } from '../campaign.ts';
 import { hashText } from '../key-table.ts';
+import { isClosed } from '../standing.ts';
 import { campaignOf, type Tenant } from '../tenant.ts';
 import { answersOf } from '../triggered/trigger.ts';
 
@@ -71,8 +72,12 @@ function positionToRedeem(campaign: Campaign, index: number, slot: number): numb
   return held;
 }
 
-/** Approved by a report; by the gate, unless every answer was no; or given by event 11. */
-function isEntitled({ trigger, books }: Campaign, index: number): boolean {
+/**
+ * Approved by a report; by the gate, unless every answer was no; or given by event 11. What is given after
+ * event 13 alone was judged when it was given.
+ */
+function isEntitled({ trigger, books, options }: Campaign, index: number): boolean {
+  if (options.flow !== 'managed') return true;
   if (trigger === undefined) return has(books.customers, index, APPROVED);
   const { begun, denied } = answersOf(trigger, index);
   return denied < begun;

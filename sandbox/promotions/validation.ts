@@ -1,9 +1,10 @@
 import { z } from 'zod';
 import { ASKED, has, mark, REWARDED, SCREENED_OUT } from '../books.ts';
 import { type Answer, answer, type Call, readBody, refuse } from '../call.ts';
-import { type Campaign, codesHeldBy, isClosed, openPosition } from '../campaign.ts';
+import { type Campaign, codesHeldBy, openPosition } from '../campaign.ts';
 import type { Tier } from '../options.ts';
 import { attributeOf, indexOf, isControl, isVisitor } from '../population.ts';
+import { isClosed } from '../standing.ts';
 import { campaignOf, type Tenant } from '../tenant.ts';
 import { hasRoom, type Promotion, spend, uniqueCode } from './promotion.ts';
 import { chooseTier } from './tiers.ts';
@@ -78,6 +79,7 @@ export function decide(
   { index, position }: { index: number; position: number },
   session: Record<string, unknown>,
 ): { tier: Tier; code: string | undefined } | string {
+  campaign.changes += 1;
   mark(campaign.books.assignments, position, ASKED);
   if (!promotion.active) return 'PROMOTION_INACTIVE';
   const chosen = chooseTier(promotion.tiers, (name) =>

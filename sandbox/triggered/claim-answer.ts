@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { APPROVED, GRANTED, has, mark, SCREENED_OUT } from '../books.ts';
-import { type Campaign, heldOf, isClosed, locate } from '../campaign.ts';
+import { type Campaign, heldOf, locate } from '../campaign.ts';
+import { isClosed } from '../standing.ts';
 import type { ClaimBooks } from './claim-books.ts';
 import { answersOf } from './trigger.ts';
 

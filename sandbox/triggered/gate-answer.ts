@@ -1,7 +1,8 @@
 import { APPROVED, DENIED as BOOK_DENIED, clear, has, mark, SCREENED_OUT } from '../books.ts';
-import { awardedOf, type Campaign, heldOf, isClosed, isScreened } from '../campaign.ts';
+import { awardedOf, type Campaign, heldOf } from '../campaign.ts';
 import { spendOnApproval } from '../optimove/status.ts';
 import { isVisitor } from '../population.ts';
+import { isClosed, isScreened } from '../standing.ts';
 import type { Tenant } from '../tenant.ts';
 import { ALLOWED, answersOf, DENIED, SENT, type Trigger, tell, toldOf } from './trigger.ts';
 

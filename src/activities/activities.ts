@@ -1,9 +1,12 @@
 import { audienceActivities } from './audience.ts';
 import { batchActivities } from './batch.ts';
 import { campaignActivities } from './campaign.ts';
+import { executionActivities } from './executions.ts';
+import { fulfilmentActivities } from './fulfilment.ts';
 import { grantActivities } from './grants.ts';
 import type { Activated } from './house.ts';
 import { operatorActivities } from './operators.ts';
+import { reconciliationActivities } from './reconciliation.ts';
 import { upkeepActivities } from './upkeep.ts';
 
 /** Everything a workflow may ask for; each does one stage or one reading, and may run twice. */
@@ -15,6 +18,9 @@ export function createActivities(house: Activated) {
     ...operatorActivities(house),
     ...upkeepActivities(house),
     ...grantActivities(house),
+    ...fulfilmentActivities(house),
+    ...executionActivities(house),
+    ...reconciliationActivities(house),
   };
 }
 

@@ -1,19 +1,24 @@
 import type { CampaignDetails } from '../domain/campaign.ts';
 import { Fault } from '../domain/fault.ts';
 import { type Audience, cutAudience } from '../ledger/audience.ts';
-import { type CampaignRow, campaignOf, saveDetails, startRunning } from '../ledger/campaigns.ts';
+import {
+  type CampaignRow,
+  campaignOf,
+  saveDetails,
+  startRunning,
+  urgencyOf,
+} from '../ledger/campaigns.ts';
 import { holdByGuard, releasedOf } from '../ledger/guards.ts';
-import { countStaged, forgetStaged, stagedSweep, stagePage } from '../ledger/pages.ts';
-import type { AudiencePage, Optimove, Reading } from '../world.ts';
+import { countStaged, forgetStaged, stagePage, stagingOf } from '../ledger/pages.ts';
+import type { Pool } from '../ledger/pool.ts';
+import type { Optimove, Reading } from '../world.ts';
 import { translated } from './failures.ts';
 import { type Activated, worldOf } from './house.ts';
+import { type ReadingStop, stageList } from './sweeps.ts';
 import { watched } from './watch.ts';
 
-/** Whole readings of the audience, at most: pages have no promised order and may shift meanwhile. */
-const maxSweeps = 3;
-
 export type Collected =
-  | { stopped: 'fenced' | 'halted' | 'late' }
+  | { stopped: ReadingStop }
   | ({ stopped: undefined; held: boolean } & Audience);
 
 /** Activities that read a campaign's audience and cut it into batches. */
@@ -44,29 +49,37 @@ async function collect(house: Activated, ref: number, signal: AbortSignal): Prom
   if (campaign.halted) return { stopped: 'halted' };
   const { optimove } = worldOf(house, campaign.tenant);
   const reading = readingFor(campaign, signal);
-  let distinct: number | undefined;
+  let counted: number | undefined;
   try {
     const details = await readDetails(house, campaign, optimove, reading);
-    for (let sweep = (await stagedSweep(pool, ref))?.sweep ?? 1; sweep <= maxSweeps; sweep += 1) {
-      const stopped = await readSweep(house, campaign, optimove, sweep, reading);
-      if (stopped) return { stopped };
-      const staged = await stagedSweep(pool, ref);
-      if (staged?.rows === 0 || staged?.allRepeated) break;
-      // Optimove's own count, met by distinct customers, shows that no page shifted.
-      distinct = await countStaged(pool, ref);
-      if (details?.targeted === distinct) break;
-    }
+    const list = {
+      ...{ ref, staging: stagingOf(), top: campaign.plan?.pageSize ?? 10_000 },
+      read: (page: { skip: number; top: number }) =>
+        optimove.processedCustomers({ campaignId: campaign.campaignId, ...page }, reading),
+      stops: () => stopsReading(pool, ref),
+      targeted: details?.targeted,
+    };
+    const staged = await stageList(pool, list, signal);
+    if (staged.stopped) return { stopped: staged.stopped };
+    ({ counted } = staged);
   } catch (error) {
     if (!(error instanceof Fault)) throw error;
     if (error.kind === 'unauthorized') return { stopped: 'halted' };
     // The data may lag the webhook (API §3): a campaign not known yet is like an empty one.
     if (error.status !== 404 || (await countStaged(pool, ref)) > 0) throw error;
   }
-  return settleAudience(house, campaign, distinct);
+  return settleAudience(house, campaign, counted);
+}
+
+async function stopsReading(pool: Pool, ref: number): Promise<ReadingStop | undefined> {
+  const { fence, halted, instants } = await campaignOf(pool, ref);
+  if (fence) return 'fenced';
+  if (halted) return 'halted';
+  return instants && Date.now() >= instants.stop ? 'late' : undefined;
 }
 
 /** The canceled list is staged behind every sweep of the audience. */
-const canceledSweep = maxSweeps + 1;
+const canceledSweep = stagingOf().last;
 
 async function unite(house: Activated, ref: number, signal: AbortSignal): Promise<void> {
   const { pool } = house;
@@ -95,13 +108,12 @@ async function unite(house: Activated, ref: number, signal: AbortSignal): Promis
   await cutAudience(pool, ref);
 }
 
-function readingFor(campaign: CampaignRow, signal: AbortSignal): Reading {
-  const deadline = campaign.instants?.deadline ?? Date.now();
-  return { rank: { class: 'bulk', deadline, stage: 0 }, signal };
+export function readingFor(campaign: CampaignRow, signal: AbortSignal): Reading {
+  return { rank: { class: 'bulk', deadline: urgencyOf(campaign), stage: 0 }, signal };
 }
 
 /** Missing details never block a campaign: the webhook's own duration stands. */
-async function readDetails(
+export async function readDetails(
   house: Activated,
   campaign: CampaignRow,
   optimove: Optimove,
@@ -122,47 +134,14 @@ async function readDetails(
   }
 }
 
-async function readSweep(
-  house: Activated,
-  campaign: CampaignRow,
-  optimove: Optimove,
-  sweep: number,
-  reading: Reading,
-): Promise<'fenced' | 'halted' | 'late' | undefined> {
-  const { pool } = house;
-  const { campaignId, ref } = campaign;
-  const top = campaign.plan?.pageSize ?? 10_000;
-  const staged = await stagedSweep(pool, ref);
-  let number = staged?.sweep === sweep ? staged.pages : 0;
-  let length = staged?.sweep === sweep && number > 0 ? staged.lastLength : top;
-  const read = (at: number) =>
-    optimove.processedCustomers({ campaignId, skip: at * top, top }, reading);
-  let ahead: Promise<AudiencePage> | undefined;
-  while (length >= top) {
-    reading.signal.throwIfAborted();
-    const now = await campaignOf(pool, ref);
-    if (now.fence) return 'fenced';
-    if (now.halted) return 'halted';
-    if (now.instants && Date.now() >= now.instants.stop) return 'late';
-    const page = await (ahead ?? read(number));
-    length = page.length;
-    // The next page is read while this one is written; should the writing fail, nobody asks for it.
-    ahead = length >= top ? read(number + 1) : undefined;
-    ahead?.catch(() => {});
-    await stagePage(pool, ref, sweep, number, page);
-    number += 1;
-  }
-  return undefined;
-}
-
 /** Cuts what was staged; an audience over the limit is held before anything is spent on it. */
 async function settleAudience(
   house: Activated,
   campaign: CampaignRow,
-  distinct: number | undefined,
+  counted: number | undefined,
 ): Promise<Collected> {
   const { pool } = house;
-  const audience = await cutAudience(pool, campaign.ref, distinct);
+  const audience = await cutAudience(pool, campaign.ref, { counted });
   if (audience.customers === 0) {
     await forgetStaged(pool, campaign.ref);
     return { stopped: undefined, held: false, ...audience };
@@ -173,7 +152,7 @@ async function settleAudience(
   return { stopped: undefined, held: held !== undefined, ...audience };
 }
 
-async function guardAudience(
+export async function guardAudience(
   house: Activated,
   campaign: CampaignRow,
   customers: number,

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { executedPlan } from '../domain/campaign.ts';
 import type { EffectKind } from '../domain/effect.ts';
 import type { Stage } from '../domain/flow.ts';
 import type { RevocationReason } from '../domain/words.ts';
@@ -12,6 +13,8 @@ import {
 import { type CampaignRow, campaignOf } from '../ledger/campaigns.ts';
 import { claimBatch, readBatch } from '../ledger/columns.ts';
 import { allocate } from '../stages/allocate.ts';
+import { awardExecuted } from '../stages/award.ts';
+import { publish } from '../stages/publish.ts';
 import { recover } from '../stages/recover.ts';
 import { queueRedemptions } from '../stages/redeem.ts';
 import { report } from '../stages/report.ts';
@@ -32,7 +35,9 @@ const walks: Record<
   { walk: (scene: Scene, queue: CodeQueue) => Promise<Delivered>; kinds: EffectKind[] }
 > = {
   screen: { walk: screen, kinds: [] },
+  publish: { walk: publish, kinds: ['publish'] },
   validate: { walk: validate, kinds: ['validate'] },
+  award: { walk: awardExecuted, kinds: [] },
   allocate: { walk: allocate, kinds: ['allocate'] },
   upload: { walk: upload, kinds: ['upload'] },
   report: { walk: report, kinds: ['approve', 'deny'] },
@@ -178,5 +183,6 @@ export function sceneOf(
   if (!campaign.plan) throw new Error(`Campaign ${campaign.campaignId} was never opened`);
   const { pool, turns, log, metrics } = house;
   const world = worldOf(house, campaign.tenant);
-  return { pool, turns, log, metrics, world, campaign, plan: campaign.plan, batch, signal };
+  const plan = batch.fulfilment === undefined ? campaign.plan : executedPlan(campaign.plan);
+  return { pool, turns, log, metrics, world, campaign, plan, batch, signal };
 }

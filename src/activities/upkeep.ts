@@ -1,5 +1,5 @@
 import { sliceBatches } from '../domain/batching.ts';
-import { claimsOpen } from '../domain/campaign.ts';
+import { beginsExecuted, claimsOpen } from '../domain/campaign.ts';
 import type { EffectKind } from '../domain/effect.ts';
 import { Fault } from '../domain/fault.ts';
 import type { FarSide } from '../domain/words.ts';
@@ -8,6 +8,7 @@ import { heldBatches } from '../ledger/batches.ts';
 import { type CampaignRow, findCampaign, fixExpiry } from '../ledger/campaigns.ts';
 import { claimDebtOf, claimDebts, nextClaimDebtMs } from '../ledger/claim-debts.ts';
 import { endingCampaigns, nextEnd } from '../ledger/endings.ts';
+import { openFulfilments } from '../ledger/fulfilment-list.ts';
 import {
   answerOverdue,
   hasOverdueTriggers,
@@ -44,6 +45,8 @@ export interface Debts {
   redemptionsWaitMs: number | null;
   /** Campaigns that a run should be working on; most of them have one. */
   open: string[];
+  /** Fulfilments that a run should be working on; most of them have one. */
+  executed?: { campaignId: string; channel: string }[];
   /** Fenced campaigns whose cancellation has not come to its end; most of them have a run, too. */
   canceled: UnendedCancellation[];
   /** Suppressions that have not been looked for in the campaigns under way. */
@@ -66,7 +69,9 @@ const recoverable: EffectKind[] = [
   'approve',
   'deny',
   'redeem',
+  'redeem_used',
   'revoke',
+  'restore',
 ];
 
 const overdueAtOnce = 10_000;
@@ -88,6 +93,7 @@ export function upkeepActivities(house: Activated) {
           .slice(0, sliceBatches),
         redemptionsWaitMs: waits.length > 0 ? Math.min(...waits) : null,
         open: await openCampaignIds(pool, tenant),
+        executed: await openFulfilments(pool, tenant),
         canceled: await unendedCancellations(pool, tenant),
         unspread: await hasUnspread(pool, tenant),
         suppressions: (await suppressionDebts(pool, tenant)).slice(0, sliceBatches),
@@ -157,7 +163,7 @@ export function upkeepActivities(house: Activated) {
           if (more.length > 0 && (await redeemPools(house, campaign, numbers, signal))) return;
           for (const one of numbers) {
             const claim = { ref: campaign, batch: one, signal };
-            const stopped = await claimAndWalk(house, claim, ['redeem'], redeem);
+            const stopped = await claimAndWalk(house, claim, ['redeem', 'redeem_used'], redeem);
             if (!stopped) await clearRedemptionsDue(pool, { campaign, number: one });
           }
         }),
@@ -200,7 +206,7 @@ export function upkeepActivities(house: Activated) {
     }): Promise<{ ref: number; at: number | null }> {
       const campaign = await findCampaign(pool, id);
       if (!campaign) throw new Error(`Campaign ${id.campaignId} is not in the ledger`);
-      if (campaign.kind === 'triggered') {
+      if (campaign.kind === 'triggered' || (campaign.plan && beginsExecuted(campaign.plan))) {
         return { ref: campaign.ref, at: (await nextEnd(pool, campaign.ref)) ?? null };
       }
       const held = await heldBatches(pool, campaign.ref, 'expired');

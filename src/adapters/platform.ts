@@ -91,7 +91,7 @@ function oneOf<T extends string>(words: readonly T[], value: unknown): T | undef
 }
 
 function writeOrder({ campaign, allocations }: AllocationOrder) {
-  // Thousands of allocations of one campaign expire together.
+  // Thousands of allocations of one campaign begin and expire together.
   const instants = new Map<number, string>();
   const written = (instant: number): string => {
     const known = instants.get(instant) ?? new Date(instant).toISOString();
@@ -101,7 +101,11 @@ function writeOrder({ campaign, allocations }: AllocationOrder) {
   return {
     campaignId: campaign.id,
     campaign,
-    allocations: allocations.map((each) => ({ ...each, expiresAt: written(each.expiresAt) })),
+    allocations: allocations.map(({ startsAt, ...each }) => ({
+      ...each,
+      ...(startsAt !== undefined && { startsAt: written(startsAt) }),
+      expiresAt: written(each.expiresAt),
+    })),
   };
 }
 

@@ -58,6 +58,7 @@ export function createWorld(
       createPublisher(
         {
           ...publisher,
+          timeZone,
           limit: publisher.sharesOptimoveLimit
             ? optimoveLimit
             : optional('publisher', publisher.rateLimit),

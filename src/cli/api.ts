@@ -1,11 +1,14 @@
 import type { z } from 'zod';
 import type { Environment } from '../config/environment.ts';
 import * as shapes from '../gateway/api/shapes.ts';
+import { simulation, type toSimulate } from '../gateway/api/simulation-shapes.ts';
 import { problem } from '../gateway/problems.ts';
 import { Failure } from './failure.ts';
 import { readGatewayNote } from './gateway-note.ts';
 
 const timeoutMs = 30_000;
+/** A simulation reads a whole audience, for four minutes at most. */
+const simulationTimeoutMs = 270_000;
 
 export type Api = ReturnType<typeof createApi>;
 
@@ -19,12 +22,12 @@ export function createApi(environment: Environment) {
   const headers = { authorization: `Bearer ${key}`, accept: 'application/json' };
 
   const get = <T extends z.ZodType>(path: string, shape: T) => ask(path, shape, {});
-  const post = (path: string, body: unknown) =>
-    ask(path, shapes.acted, {
-      method: 'POST',
-      body: JSON.stringify(body),
-      headers: { ...headers, 'content-type': 'application/json' },
-    });
+  const posted = (body: unknown): RequestInit => ({
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { ...headers, 'content-type': 'application/json' },
+  });
+  const post = (path: string, body: unknown) => ask(path, shapes.acted, posted(body));
 
   async function ask<T extends z.ZodType>(
     path: string,
@@ -65,10 +68,22 @@ export function createApi(environment: Environment) {
       get(`/${part(tenant)}/campaigns?limit=${limit}`, shapes.campaigns),
     campaign: (tenant: string, id: string) =>
       get(`/${part(tenant)}/campaigns/${part(id)}`, shapes.campaign),
+    roll(tenant: string, id: string, page: { roll: string; limit: number; after?: string }) {
+      const after = page.after === undefined ? '' : `&after=${page.after}`;
+      const query = `roll=${page.roll}&limit=${page.limit}${after}`;
+      return get(`/${part(tenant)}/campaigns/${part(id)}/customers?${query}`, shapes.roll);
+    },
     timeline(tenant: string, customerId: string, campaign: string | undefined) {
       const query = campaign === undefined ? '' : `?campaign=${part(campaign)}`;
       const path = `/${part(tenant)}/customers/${part(customerId)}/timeline${query}`;
       return get(path, shapes.timelines);
+    },
+    reconcile: (tenant: string, body: ToReconcile) =>
+      ask(`/${part(tenant)}/reconciliations`, shapes.begun, posted(body)),
+    reconciliation(tenant: string, subject: string, page: { after: string; limit: number }) {
+      const query = `after=${page.after}&limit=${page.limit}`;
+      const path = `/${part(tenant)}/reconciliations/${part(subject)}?${query}`;
+      return get(path, shapes.reconciliation);
     },
     suppressions(tenant: string, page: { limit: number; after?: string }) {
       const after = page.after === undefined ? '' : `&after=${part(page.after)}`;
@@ -81,6 +96,11 @@ export function createApi(environment: Environment) {
     },
     actOnCampaign: (tenant: string, id: string, act: CampaignAct, body: Reasoned) =>
       post(`/${part(tenant)}/campaigns/${part(id)}/${act}`, body),
+    simulate(tenant: string, id: string, body: z.input<typeof toSimulate>) {
+      const signal = AbortSignal.timeout(simulationTimeoutMs);
+      const path = `/${part(tenant)}/campaigns/${part(id)}/simulate`;
+      return ask(path, simulation, { ...posted(body), signal });
+    },
     actOnTenant: (tenant: string, act: 'hold' | 'release', body: Reasoned) =>
       post(`/${part(tenant)}/${act}`, body),
     suppress: (tenant: string, body: Reasoned & { customerIds: string[] }) =>
@@ -91,6 +111,12 @@ export function createApi(environment: Environment) {
 }
 
 export type CampaignAct = 'hold' | 'release' | 'cancel' | 'retry';
+
+export interface ToReconcile {
+  campaignId?: string;
+  date?: string;
+  repair?: boolean;
+}
 
 interface Reasoned {
   reason: string;

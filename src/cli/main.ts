@@ -4,6 +4,7 @@ import { ConfigError } from '../config/mistakes.ts';
 import { addAudit } from './commands/audit.ts';
 import { addCampaign } from './commands/campaign.ts';
 import { addCustomer } from './commands/customer.ts';
+import { addReconcile } from './commands/reconcile.ts';
 import { addSetup } from './commands/setup.ts';
 import { addStatus } from './commands/status.ts';
 import { addSuppress } from './commands/suppress.ts';
@@ -11,7 +12,7 @@ import { addTenant } from './commands/tenant.ts';
 import { addVerify } from './commands/verify.ts';
 import { Failure } from './failure.ts';
 
-/** Runs one command; the process's exit code is 0, 1 for bad news, 2 for what the caller must mend. */
+/** Runs one command; the process's exit code is 0, 1 for bad news, 2 for what the caller must mend, 3 for differences. */
 export async function run(args: readonly string[]): Promise<void> {
   try {
     const environment = readEnvironment();
@@ -29,7 +30,7 @@ export async function run(args: readonly string[]): Promise<void> {
 
 const commands = [
   ...[addStatus, addCampaign, addCustomer, addSuppress, addTenant, addAudit],
-  ...[addVerify, addSetup],
+  ...[addReconcile, addVerify, addSetup],
 ];
 
 /** Commander has printed its own message already. */

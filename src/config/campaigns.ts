@@ -5,18 +5,25 @@ import { choice, count, notBuilt, text } from './fields.ts';
 const isOn = z.boolean({ error: 'must be true or false' });
 
 export const scheduled = z.strictObject({
-  conditional: choice(['managed', 'off'], ['publisher', 'shadow']).default('managed'),
-  // Event 13 is recorded; what it leads to comes with the other flows.
-  executed: choice(['assignments', 'off'], ['executions']).default('assignments'),
+  conditional: choice(['managed', 'publisher', 'shadow', 'off']).default('managed'),
+  // Its default hangs on whether there is Promotions; whether it was said tells contradictions apart.
+  executed: choice(['assignments', 'executions', 'off']).optional(),
   activation: choice(['immediate', 'claimed']).default('immediate'),
   codes: choice(['all', 'any']).default('all'),
   sortBy: notBuilt('the order of an audience'),
   clearanceMarginSeconds: count(1, 86_400).default(30),
   executionDelayMinutes: count(0, 10_080).default(30),
-  notSent: choice(['list'], ['revoke']).default('list'),
+  notSent: choice(['list', 'revoke']).default('list'),
   redeemEveryMinutes: count(0, 1_440).default(1),
   lanes: count(1, 64).default(8),
 });
+
+type ScheduledSection = z.output<typeof scheduled>;
+
+/** What event 13 leads to: where nothing was said, what Promotions has awarded is given. */
+export function executedOf({ executed }: ScheduledSection, hasPromotions: boolean) {
+  return executed ?? (hasPromotions ? 'assignments' : 'off');
+}
 
 export const triggered = z.strictObject({
   gate: z
@@ -45,9 +52,11 @@ const channel = z
   .union([z.int().nonnegative(), text], { error: 'must be a channel id' })
   .transform(String);
 
-/** By event type: which channels' events count. */
+const channels = z.array(channel, { error: 'must be a list of channels' }).default([]);
+
+/** By event type: which channels' events count; event 1 has no channel, and counts or does not. */
 export const listeners = z.strictObject({
-  1: notBuilt('the listener of event 1; what comes is recorded'),
-  11: z.array(channel, { error: 'must be a list of channels' }).default([]),
-  13: notBuilt('the listener of event 13; what comes is recorded'),
+  1: isOn.default(false),
+  11: channels,
+  13: channels,
 });

@@ -1,3 +1,4 @@
+import { scheduledContradictions } from './scheduled-contradictions.ts';
 import type { TenantSection } from './tenants.ts';
 
 /** Settings that are right each by itself and cannot stand together. */
@@ -28,12 +29,15 @@ export const contradictions: readonly Contradiction[] = [
   },
   {
     path: ['publisher'],
-    others: ['triggered'],
-    isThere: ({ publisher, triggered }) =>
-      publisher !== undefined && triggered?.gate !== 'publisher',
+    others: ['scheduled', 'triggered'],
+    isThere: ({ publisher, scheduled, triggered }) =>
+      publisher !== undefined &&
+      scheduled.conditional !== 'publisher' &&
+      triggered?.gate !== 'publisher',
     message:
-      'not built yet: the publisher flow of scheduled campaigns; so far this serves triggered.gate: publisher alone',
+      'is used by nothing: say scheduled.conditional: publisher or triggered.gate: publisher, or leave it out',
   },
+  ...scheduledContradictions,
   {
     path: ['limits', 'maxRewardTotal'],
     others: ['promotions'],

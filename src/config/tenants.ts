@@ -130,6 +130,8 @@ export function settingsOf(name: string, section: TenantSection): TenantSettings
     platform: { ...platform, rateLimit: platform.rateLimit },
     scheduled: {
       conditional: scheduled.conditional,
+      executed: campaigns.executedOf(scheduled, promotions !== undefined),
+      notSent: scheduled.notSent,
       activation: scheduled.activation,
       codes: scheduled.codes,
       clearanceMarginMs: scheduled.clearanceMarginSeconds * 1_000,
@@ -140,6 +142,8 @@ export function settingsOf(name: string, section: TenantSection): TenantSettings
     ...(triggered && { triggered }),
     claims: isClaimed ? section.claims : undefined,
     triggerChannels: section.listeners[11],
+    executedChannels: section.listeners[13],
+    hearsEventOne: section.listeners[1],
     limits: {
       maxAudience: limits.maxAudience,
       onlyCustomers: limits.onlyCustomers,

@@ -10,6 +10,8 @@ import type { CampaignId } from './words.ts';
  * quarantine          a webhook that nobody can use
  * refused_webhook     a webhook that neither ledger nor Temporal took
  * silence             a far side that is called and does not answer
+ * not_sent            customers were approved, hold the reward, and were not sent the campaign
+ * differences         what the far sides say differs from the ledger
  * inactive_promotion  Promotions refuses customers because their promotion is not active
  * configuration       the changed tenant file or `.env` cannot be used: the old settings stand
  */
@@ -22,6 +24,8 @@ export const alertKinds = [
   'refused_webhook',
   'silence',
   'inactive_promotion',
+  'not_sent',
+  'differences',
   'configuration',
 ] as const;
 export type AlertKind = (typeof alertKinds)[number];
@@ -176,6 +180,27 @@ export function inactivePromotionAlert(id: CampaignId, code: string): Alert {
       `The promotion of promo code ${code} is not active: the rest of its customers in campaign ` +
       `${id.campaignId} are refused.`,
     facts: { code },
+  };
+}
+
+export function notSentAlert(id: CampaignId, assignments: number): Alert {
+  return {
+    ...about('not_sent', id),
+    message:
+      `Campaign ${id.campaignId} was sent, but not to everybody who was approved: ${assignments} ` +
+      'rewards are held by customers who were not told of them. ' +
+      '`promoflow reconcile --campaign` lists them, and takes them back with --repair.',
+    facts: { assignments },
+  };
+}
+
+/** Of the latest night that was reconciled; over when nothing differs any more. */
+export function differencesAlert(tenant: string, day: string): Alert {
+  return {
+    ...{ kind: 'differences', tenant, subject: day, campaignId: undefined },
+    message:
+      `What the far sides say differs from the ledger. \`promoflow reconcile --date ${day}\` lists what was found ` +
+      'that night, and what mends it.',
   };
 }
 

@@ -41,6 +41,7 @@ export interface Causes {
     | 'passed'
     | 'cleared'
     | 'screened_out'
+    | 'published'
     | 'rewarded'
     | 'refused'
     | 'allocated'
@@ -52,7 +53,7 @@ export interface Causes {
     | 'used'
     | 'expired'
     | 'revoked';
-  clearance: 'told_true' | 'told_false' | 'asked';
+  clearance: 'told_true' | 'told_false' | 'asked' | 'delegated';
   redemption: 'queued' | 'told' | 'dropped';
 }
 
@@ -64,11 +65,18 @@ export const transitions: { [F in Fact]: Record<Causes[F], Moves<Facts[F]>> } = 
     passed: { targeted: 'screened' },
     cleared: { targeted: 'cleared' },
     screened_out: { targeted: 'screened_out' },
-    rewarded: { screened: 'validated' },
-    refused: { screened: 'refused', validated: 'refused' },
+    published: { screened: 'published' },
+    rewarded: { screened: 'validated', published: 'validated' },
+    refused: { screened: 'refused', validated: 'refused', published: 'refused' },
     allocated: { screened: 'allocated', validated: 'allocated' },
     declined: { screened: 'declined', validated: 'declined' },
-    lapsed: { targeted: 'lapsed', screened: 'lapsed', validated: 'lapsed', cleared: 'lapsed' },
+    lapsed: {
+      targeted: 'lapsed',
+      screened: 'lapsed',
+      validated: 'lapsed',
+      published: 'lapsed',
+      cleared: 'lapsed',
+    },
     // Its customer has claimed: the assignment lives on in the pool of the claim.
     moved: { screened: 'moved' },
     // A new epoch goes on where the old one stopped: a reward once answered is not asked for again.
@@ -90,6 +98,8 @@ export const transitions: { [F in Fact]: Record<Causes[F], Moves<Facts[F]>> } = 
     told_true: { none: 'approved', unknown: 'approved', denied: 'approved' },
     told_false: { none: 'denied', unknown: 'denied', approved: 'denied' },
     asked: { none: 'unknown', denied: 'unknown', approved: 'unknown' },
+    // Somebody else tells Optimove, or has told it: the publisher, Promotions, or Optimove itself.
+    delegated: { none: 'delegated' },
   },
   redemption: {
     queued: { none: 'queued' },
@@ -115,7 +125,7 @@ export function isHeld(state: State): boolean {
   return state === 'allocated' || state === 'used' || state === 'cleared';
 }
 
-/** States that no forward stage will change again. */
+/** States that no stage before the execution will change again. */
 export function isFinal(state: State): boolean {
   return !(state === 'targeted' || state === 'screened' || state === 'validated');
 }

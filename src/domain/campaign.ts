@@ -1,9 +1,14 @@
 import type { CodesRule } from './clearance.ts';
-import type { Stage } from './flow.ts';
+import type { Flow, Stage } from './flow.ts';
 
 /** How a scheduled campaign of a tenant is run; times in milliseconds, counts in customers. */
 export interface ScheduledRules {
+  flow: Flow;
   recipe: Stage[];
+  /** What follows once Optimove has sent the campaign; undefined: nothing is given then. */
+  executed?: Stage[];
+  /** What becomes of a reward whose customer was approved and not sent: a person is told, or it is taken back. */
+  notSent: 'list' | 'revoke';
   codes: CodesRule;
   clearanceMarginMs: number;
   executionDelayMs: number;
@@ -99,6 +104,31 @@ export interface Plan extends ScheduledRules {
 /** The plan by which a pool of claims goes its way. */
 export function claimPlan(plan: Plan): Plan {
   return { ...plan, recipe: plan.claims?.recipe ?? [] };
+}
+
+/**
+ * The plan by which a batch goes its way once Optimove has sent the campaign: of several codes each is
+ * given by itself, because nobody is cleared any more.
+ */
+export function executedPlan(plan: Plan): Plan {
+  return { ...plan, recipe: plan.executed ?? [], codes: 'any' };
+}
+
+/** Whether a campaign begins with event 13, and has no deadline of its own. */
+export function beginsExecuted({ flow }: Pick<Plan, 'flow'>): boolean {
+  return flow === 'automatic' || flow === 'executions';
+}
+
+/**
+ * When what is given after event 13 begins and ends: from the execution on, later by the lead time, for as
+ * long as the campaign lasts (guide: Promotion System Integration, flow 1, step 4).
+ */
+export function executedSpan(
+  execution: number,
+  of: { leadTimeDays: number; durationDays: number },
+) {
+  const startsAt = execution + of.leadTimeDays * dayMs;
+  return { startsAt, endsAt: startsAt + of.durationDays * dayMs };
 }
 
 /** When a claimed reward ends, and until when it can be claimed; undefined without a deadline. */

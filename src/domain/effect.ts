@@ -2,18 +2,23 @@
  * What the ledger's `begin` asks before an outside call that changes something may leave.
  *
  * `approve` is a report that tells a true for the first time, `repeat` a report whose answer was lost,
- * `deny` a report of falses alone; `confirm` tells, at any time, who of the approved has claimed.
+ * `deny` a report of falses alone; `confirm` tells, at any time, who of the approved has claimed. From a fence
+ * on, redemptions are told of what was used alone: `redeem_used`. `restore` gives again what was approved and is
+ * not held, whenever that is found out.
  */
 export const effectKinds = [
   'validate',
   'allocate',
   'upload',
+  'publish',
   'approve',
   'repeat',
   'deny',
   'redeem',
+  'redeem_used',
   'revoke',
   'confirm',
+  'restore',
 ] as const;
 export type EffectKind = (typeof effectKinds)[number];
 
@@ -28,8 +33,10 @@ export const forwardKinds: readonly EffectKind[] = [
   'validate',
   'allocate',
   'upload',
+  'publish',
   'approve',
   'deny',
+  'restore',
 ];
 
 /** How a campaign stands; several may apply at once, and then each must admit. */
@@ -51,13 +58,14 @@ const givingRow = {
 /**
  * The table behind {@link admits}; a migration writes the same for the ledger's `begin`.
  *
- * A fence *deleted* (event 4) admits revocations only; *operator* also tells false before the last
- * report. A halt stops whatever would need the far sides' trust; taking back is never stopped.
+ * A fence *deleted* (event 4) admits revocations, and redemptions of what was used; *operator* also tells false
+ * before the last report. A halt stops whatever would need the far sides' trust; taking back is never stopped.
  */
 export const admission: Record<EffectKind, Record<Standing, AdmissionLimit>> = {
   validate: givingRow,
   allocate: givingRow,
   upload: givingRow,
+  publish: givingRow,
   approve: givingRow,
   repeat: {
     open: 'last_report',
@@ -68,8 +76,16 @@ export const admission: Record<EffectKind, Record<Standing, AdmissionLimit>> = {
   },
   deny: { open: 'last_report', held: 'ever', halted: 'never', operator: 'ever', deleted: 'never' },
   redeem: { open: 'ever', held: 'ever', halted: 'never', operator: 'never', deleted: 'never' },
+  redeem_used: {
+    open: 'ever',
+    held: 'ever',
+    halted: 'never',
+    operator: 'ever',
+    deleted: 'ever',
+  },
   revoke: { open: 'ever', held: 'ever', halted: 'ever', operator: 'ever', deleted: 'ever' },
   confirm: { open: 'ever', held: 'ever', halted: 'never', operator: 'never', deleted: 'never' },
+  restore: { open: 'ever', held: 'never', halted: 'never', operator: 'never', deleted: 'never' },
 };
 
 /** Whether an effect may begin at `now`, for a campaign to which all of `standing` apply. */
@@ -91,11 +107,11 @@ export type NextStep = 'repeat' | 'look_up' | 'read_assignments' | 'lapse';
 
 /**
  * Validation may consume budget and has no key, so it is asked again only for those whom Customer
- * Assignment does not know; an allocation is looked up first; all else is safe under its own key.
+ * Assignment does not know; what gives is looked up first; all else is safe under its own key.
  */
 export function nextStep(kind: EffectKind, recovery: 'assignments' | 'lapse'): NextStep {
   if (kind === 'validate') return recovery === 'lapse' ? 'lapse' : 'read_assignments';
-  if (kind === 'allocate') return 'look_up';
+  if (kind === 'allocate' || kind === 'restore') return 'look_up';
   return 'repeat';
 }
 

@@ -1,5 +1,25 @@
 /** The stages that a batch can walk through, in the order in which a recipe may name them. */
-export type Stage = 'screen' | 'validate' | 'allocate' | 'upload' | 'report' | 'redeem';
+export type Stage =
+  | 'screen'
+  | 'publish'
+  | 'validate'
+  | 'award'
+  | 'allocate'
+  | 'upload'
+  | 'report'
+  | 'redeem';
+
+/**
+ * Which way a scheduled campaign goes; decided when it is first heard of.
+ *
+ * managed     event 5: the tenant's side runs every step (guide: OptiPromo Process, flow 3)
+ * publisher   event 5: the publisher decides and reports, the awards come after event 13 (the same, flow 2)
+ * automatic   event 13: Promotions has decided everything already (guide: Auto Flow)
+ * executions  event 13: whoever was sent is given what the campaign promised (guide: Promotion System Integration, flow 1)
+ * shadow      event 5: only tells what would have been done
+ */
+export const flows = ['managed', 'publisher', 'automatic', 'executions', 'shadow'] as const;
+export type Flow = (typeof flows)[number];
 
 /** What a tenant's settings say about the flow of a scheduled campaign. */
 export interface FlowChoice {
@@ -26,3 +46,14 @@ export function managedRecipe(choice: FlowChoice): Stage[] {
   if (choice.hasPromotions) recipe.push('redeem');
   return recipe;
 }
+
+/** The publisher validates, uploads and reports whoever passes our screen. */
+export const publisherRecipe: Stage[] = ['screen', 'publish'];
+
+/** What a tenant's first week shows: whom the screen would let pass, and nothing that anybody notices. */
+export const shadowRecipe: Stage[] = ['screen'];
+
+/** What follows on event 13, where somebody else has decided who is given what. */
+export const awardedRecipe: Stage[] = ['award', 'allocate', 'redeem'];
+export const automaticRecipe: Stage[] = ['screen', ...awardedRecipe];
+export const executionsRecipe: Stage[] = ['screen', 'allocate'];

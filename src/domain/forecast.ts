@@ -5,10 +5,11 @@ import type { Allowance, TenantSettings } from './tenant.ts';
 import type { CampaignId } from './words.ts';
 
 /** Calls that a batch needs before the deadline, in the order of the recipe. */
-export const pacedKinds = ['validate', 'allocate', 'upload', 'approve'] as const;
+export const pacedKinds = ['publish', 'validate', 'allocate', 'upload', 'approve'] as const;
 export type PacedKind = (typeof pacedKinds)[number];
 
 const kindOf: Partial<Record<Stage, PacedKind>> = {
+  publish: 'publish',
   validate: 'validate',
   allocate: 'allocate',
   upload: 'upload',
@@ -134,16 +135,20 @@ function sum(numbers: Iterable<number>): number {
 
 /** What the calls of a tenant's scheduled campaigns count against, named as its far sides name it. */
 export function callLimits(settings: TenantSettings): CallLimits {
-  const { tenant, optimove, promotions, dataConnection, platform } = settings;
+  const { tenant, optimove, promotions, publisher, dataConnection, platform } = settings;
   const limit = (farSide: string, allowance: Allowance | undefined): CallLimit | undefined =>
     allowance && { bucket: `${tenant}/${farSide}`, ...allowance };
   const approve = limit('optimove', optimove.rateLimit);
   const validate = promotions?.sharesOptimoveLimit
     ? approve
     : limit('promotions', promotions?.rateLimit);
+  const publish = publisher?.sharesOptimoveLimit
+    ? approve
+    : limit('publisher', publisher?.rateLimit);
   const allocate = limit('platform', platform.rateLimit);
   const upload = limit('data-connection', dataConnection?.rateLimit);
   return {
+    ...(publish && { publish }),
     ...(validate && { validate }),
     ...(allocate && { allocate }),
     ...(upload && { upload }),

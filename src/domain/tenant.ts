@@ -1,6 +1,17 @@
 import type { ClaimRules, Limits, Plan, ScheduledRules } from './campaign.ts';
 import type { CodesRule } from './clearance.ts';
-import { claimedRecipe, givingRecipe, managedRecipe, type Stage } from './flow.ts';
+import {
+  automaticRecipe,
+  awardedRecipe,
+  claimedRecipe,
+  executionsRecipe,
+  type Flow,
+  givingRecipe,
+  managedRecipe,
+  publisherRecipe,
+  type Stage,
+  shadowRecipe,
+} from './flow.ts';
 
 /** A far side's allowance: `requests` in any window of `perMs`. */
 export interface Allowance {
@@ -56,8 +67,15 @@ export interface PlatformSettings {
 }
 
 export interface ScheduledSettings {
-  /** `off`: event 5 is recorded and nothing is done. */
-  conditional: 'managed' | 'off';
+  /** What event 5 leads to. `shadow`: only tells what would be done. `off`: it is recorded. */
+  conditional: 'managed' | 'publisher' | 'shadow' | 'off';
+  /**
+   * What event 13 leads to in a campaign that had no event 5: what was awarded is given, or what was sent. In
+   * the publisher's campaigns: what was awarded is given. `off`: nothing is given then.
+   */
+  executed: 'assignments' | 'executions' | 'off';
+  /** What becomes of a reward whose customer was approved and not sent: a person is told, or it is taken back. */
+  notSent: 'list' | 'revoke';
   /** `claimed`: the screened audience is approved, and nothing is given before the claim. */
   activation: 'immediate' | 'claimed';
   codes: CodesRule;
@@ -115,6 +133,10 @@ export interface TenantSettings {
   claims: ClaimsSettings | undefined;
   /** Channels whose events 11 count, as Optimove gave them; empty: all. */
   triggerChannels: string[];
+  /** Channels whose events 13 count, as Optimove gave them; empty: all. */
+  executedChannels: string[];
+  /** Whether event 1 counts as an execution of the whole campaign. */
+  hearsEventOne: boolean;
   limits: Limits;
 }
 
@@ -123,25 +145,34 @@ export function hasGate({ triggered }: TenantSettings): boolean {
   return triggered?.gate === 'managed' || triggered?.gate === 'publisher';
 }
 
-/**
- * Whether a campaign of a tenant may have given, or may yet give, without a run: by checks, by events 11, or by
- * claims. Its deletion then has to be more than recorded.
- */
-export function givesWithoutRun(tenant: TenantSettings): boolean {
-  const isExecuted = (tenant.triggered?.executed ?? 'off') !== 'off';
-  return hasGate(tenant) || isExecuted || tenant.claims !== undefined;
+/** Whether event 5 of a tenant begins a run. */
+export function runsConditional({ scheduled }: TenantSettings): boolean {
+  return scheduled.conditional !== 'off';
 }
 
-/** The rules by which a tenant's scheduled campaigns are run. */
+/** Whether anything follows on the sending of a tenant's scheduled campaigns. */
+export function followsExecution({ scheduled }: TenantSettings): boolean {
+  return scheduled.conditional !== 'off' || scheduled.executed !== 'off';
+}
+
+/**
+ * Whether a campaign of a tenant may have given anything, or may yet: in a run, after its sending, or without
+ * either by checks, by events 11, or by claims. Its deletion then has to be more than recorded.
+ */
+export function mayHaveGiven(tenant: TenantSettings): boolean {
+  const isExecuted = (tenant.triggered?.executed ?? 'off') !== 'off';
+  const isClaimed = tenant.claims !== undefined;
+  return followsExecution(tenant) || hasGate(tenant) || isExecuted || isClaimed;
+}
+
+/** The rules by which a tenant's conditional campaigns are run, from event 5 on. */
 export function scheduledRules(tenant: TenantSettings): ScheduledRules {
-  const { codes, clearanceMarginMs, executionDelayMs, redeemEveryMs, lanes } = tenant.scheduled;
+  const { codes, clearanceMarginMs, executionDelayMs, redeemEveryMs, lanes, notSent } =
+    tenant.scheduled;
   const isClaimed = tenant.scheduled.activation === 'claimed';
-  const managed = managedRecipe({
-    hasPromotions: tenant.promotions !== undefined,
-    hasDataConnection: tenant.dataConnection !== undefined,
-  });
   return {
-    recipe: isClaimed ? claimedRecipe : managed,
+    ...conditionalFlow(tenant),
+    notSent,
     ...(isClaimed && { claims: claimRules(tenant, tenant.claims?.reportStatus ?? 'always') }),
     codes,
     clearanceMarginMs,
@@ -151,6 +182,44 @@ export function scheduledRules(tenant: TenantSettings): ScheduledRules {
     pageSize: tenant.optimove.pageSize,
     limits: tenant.limits,
   };
+}
+
+/** Which way a conditional campaign goes, and the stages of it. */
+function conditionalFlow(
+  tenant: TenantSettings,
+): Pick<ScheduledRules, 'flow' | 'recipe' | 'executed'> {
+  const hasPromotions = tenant.promotions !== undefined;
+  switch (tenant.scheduled.conditional) {
+    case 'publisher': {
+      const isAwarded = tenant.scheduled.executed === 'assignments' && hasPromotions;
+      const flow = { flow: 'publisher', recipe: publisherRecipe } as const;
+      return isAwarded ? { ...flow, executed: awardedRecipe } : flow;
+    }
+    case 'shadow':
+      return { flow: 'shadow', recipe: shadowRecipe };
+    default: {
+      const hasDataConnection = tenant.dataConnection !== undefined;
+      const isClaimed = tenant.scheduled.activation === 'claimed';
+      const managed = managedRecipe({ hasPromotions, hasDataConnection });
+      return { flow: 'managed', recipe: isClaimed ? claimedRecipe : managed };
+    }
+  }
+}
+
+const executedFlows: Record<'assignments' | 'executions', { flow: Flow; executed: Stage[] }> = {
+  assignments: { flow: 'automatic', executed: automaticRecipe },
+  executions: { flow: 'executions', executed: executionsRecipe },
+};
+
+/**
+ * What follows on the sending of a campaign that event 5 never announced; undefined where nothing does. How long
+ * it lasts is known once its details have been read.
+ */
+export function executedPlanOf(tenant: TenantSettings): Plan | undefined {
+  const { executed } = tenant.scheduled;
+  if (executed === 'off') return undefined;
+  const { claims: _, ...rules } = scheduledRules(tenant);
+  return { ...rules, ...executedFlows[executed], recipe: [], durationDays: 0 };
 }
 
 function claimRules(tenant: TenantSettings, reportStatus: ClaimRules['reportStatus']): ClaimRules {
@@ -168,12 +237,12 @@ const triggeredDurationDays = 7;
  * on both go by it. A publisher that is asked gives the reward itself, with its answer.
  */
 export function triggeredPlan(tenant: TenantSettings): Plan {
-  const { claims: _, ...rules } = scheduledRules(tenant);
+  const { claims: _, executed: __, ...rules } = scheduledRules(tenant);
   // Optimove reports on no triggered campaign (API §7).
   const isClaimed = tenant.triggered?.activation === 'claimed';
   const claims = isClaimed ? { claims: claimRules(tenant, 'off') } : {};
   return {
-    ...{ ...rules, ...claims },
+    ...{ ...rules, ...claims, flow: 'managed' },
     recipe: triggeredRecipe(claims, tenant),
     durationDays: triggeredDurationDays,
   };

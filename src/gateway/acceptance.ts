@@ -1,7 +1,7 @@
 import { setTimeout as delay, setImmediate as turn } from 'node:timers/promises';
 import { refusedWebhookAlert } from '../domain/alert.ts';
 import { permitMs } from '../domain/effect.ts';
-import { givesWithoutRun, type TenantSettings } from '../domain/tenant.ts';
+import { mayHaveGiven, runsConditional, type TenantSettings } from '../domain/tenant.ts';
 import type { CampaignId } from '../domain/words.ts';
 import type { Delivery, Inbox, Receipt } from '../ledger/inbox.ts';
 import type { Starts } from '../starts.ts';
@@ -9,7 +9,7 @@ import { readEvent, type TriggeredEvent } from '../wire/events.ts';
 import type { Log } from '../world.ts';
 import type { AlarmDeps } from './alarm.ts';
 import { announcementOf, type OpenedEvent, unusableAnnouncement } from './announcement.ts';
-import { executedOf, unheeded } from './executed.ts';
+import { executedOf, unheeded, unheededExecution } from './executed.ts';
 
 /** A store that has not answered by then is away; Optimove waits for our answer. */
 const ledgerBoundMs = 1_500;
@@ -57,14 +57,22 @@ export async function accept(
     reason: event.kind === 'unknown' ? 'its EventTypeID is not one we know' : undefined,
   };
   if (event.kind === 'triggered') return take(deps, tenant, delivery, event);
-  // Event 4 also fences what no event 5 has begun, such as a triggered campaign.
-  const isFenced = event.kind === 'deleted' && givesWithoutRun(tenant);
-  if (tenant.scheduled.conditional !== 'managed' && !isFenced) return keep(deps, delivery);
+  const due = { ...delivery, status: 'due' } as const;
   switch (event.kind) {
     case 'opened':
-      return open(deps, tenant, { ...delivery, status: 'due' }, event);
+      return runsConditional(tenant) ? open(deps, tenant, due, event) : keep(deps, delivery);
     case 'deleted':
-      return remove(deps, { ...delivery, status: 'due' }, tenantAnd(tenant, event));
+      // It also fences what no event 5 has begun, such as a triggered campaign.
+      return mayHaveGiven(tenant)
+        ? remove(deps, due, tenantAnd(tenant, event))
+        : keep(deps, delivery);
+    case 'executed': {
+      const reason = unheededExecution(tenant, event);
+      if (reason !== undefined) return keep(deps, { ...delivery, reason });
+      const accepted = await keep(deps, due);
+      if (accepted === 'ledger') deps.wakeRelay();
+      return accepted;
+    }
     default:
       return keep(deps, delivery);
   }

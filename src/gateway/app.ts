@@ -12,14 +12,17 @@ import { type GateDeps, gate } from './gate.ts';
 import { type HealthDeps, health } from './health.ts';
 import { type HooksDeps, hooks } from './hooks.ts';
 import { createErrorHandler, sendProblem } from './problems.ts';
+import { type RedemptionsDeps, redemptions } from './redemptions.ts';
 
 export interface AppDeps
   extends HooksDeps,
     Omit<GateDeps, 'decisions'>,
     ClaimsDeps,
+    Omit<RedemptionsDeps, 'starts'>,
     HealthDeps,
     ApiDeps {
   decisions: GateDeps['decisions'] & ClaimsDeps['decisions'];
+  starts: HooksDeps['starts'] & RedemptionsDeps['starts'];
 }
 
 /** All doors of the gateway, not yet listening. */
@@ -46,7 +49,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
       info: {
         title: 'promoflow',
         description:
-          'The webhook door, the gate, the claims, the operator API and the health of one promoflow.',
+          'The webhook door, the gate, claims and redemptions, the operator API and the health of one promoflow.',
         version: '0.1.0',
       },
       components: { securitySchemes: { operator: { type: 'http', scheme: 'bearer' } } },
@@ -58,6 +61,7 @@ export async function createApp(deps: AppDeps): Promise<FastifyInstance> {
   await app.register(hooks, deps);
   await app.register(gate, deps);
   await app.register(claims, deps);
+  await app.register(redemptions, deps);
   await app.register(api, { ...deps, prefix: '/api/tenants' });
   return app;
 }

@@ -1,12 +1,12 @@
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Decisions } from '../decisions/check.ts';
 import type { TenantSettings } from '../domain/tenant.ts';
-import { readCampaignId, readId, readValues } from '../wire/atoms.ts';
+import { readPlainId, readValues } from '../wire/atoms.ts';
 import type { Log } from '../world.ts';
-import { isSameSecret } from './access.ts';
-import { problem, sendProblem } from './problems.ts';
+import { bearerParameters, openBearerDoor, refusal, sendBusy, sendRefusal } from './bearer.ts';
+import { id, readBy } from './fields.ts';
 
 const bodyLimit = 65_536;
 const path = '/claims/:tenant';
@@ -21,24 +21,10 @@ export interface ClaimsDeps {
   log: Log;
 }
 
-const parameters = z.object({ tenant: z.string() });
-
-/** Read from whatever JSON holds; a message never quotes the value. */
-function readBy<T>(read: (value: unknown) => T | undefined, message: string) {
-  return z.unknown().transform((value, context): T => {
-    const found = read(value);
-    if (found !== undefined) return found;
-    context.addIssue({ code: 'custom', message });
-    return z.NEVER;
-  });
-}
-
-const id = readBy(readId, 'must be a text or a number of at most 256 characters');
-
 const body = z.object({
   claimId: id,
   customerId: id,
-  campaignId: readBy(readCampaignId, "must be a campaign's id"),
+  campaignId: readBy(readPlainId, "must be a campaign's id"),
   promoCode: id.optional(),
   sessionProperties: z.record(z.string(), z.unknown()).optional(),
 });
@@ -58,41 +44,12 @@ const grant = z.object({
   expiresAt: z.string(),
 });
 
-const refusal = problem.extend({ reason: z.string() });
-
 /**
  * The customer's own click asks for the reward (guide: Advanced Activation Flow, step 3). 200 with what
  * was given, 4xx with a reason that a shop can show, 503 for "send the same claim again".
  */
 export async function claims(app: FastifyInstance, deps: ClaimsDeps): Promise<void> {
-  const { tenants, decisions, countClaim } = deps;
-
-  const admit = async (request: FastifyRequest, reply: FastifyReply) => {
-    const tenant = tenants.get(parameters.parse(request.params).tenant);
-    if (!tenant) return sendRefusal(reply, 404, 'unknown_tenant', 'There is no such tenant.');
-    const given = /^Bearer +(\S+) *$/i.exec(request.headers.authorization ?? '')?.[1] ?? '';
-    // Every key is compared, whichever fits.
-    const isKnown = tenant.apiKeys.filter((key) => isSameSecret(given, key)).length > 0;
-    if (isKnown) return undefined;
-    reply.header('www-authenticate', 'Bearer');
-    return sendRefusal(
-      reply,
-      401,
-      'unauthorized',
-      'A claim needs one of the apiKeys as its bearer.',
-    );
-  };
-
-  app.setErrorHandler((error, request, reply) => {
-    const status = error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500;
-    if (status >= 400 && status < 500) {
-      const said = error instanceof Error ? error.message : '';
-      return sendRefusal(reply, status, 'unreadable', `The claim cannot be read: ${said}.`);
-    }
-    deps.log.error({ door: request.routeOptions.url, error: String(error) }, 'a claim failed');
-    return sendBusy(reply, 2);
-  });
-
+  const { decisions, countClaim } = deps;
   app.withTypeProvider<ZodTypeProvider>().route({
     method: 'POST',
     url: path,
@@ -101,7 +58,7 @@ export async function claims(app: FastifyInstance, deps: ClaimsDeps): Promise<vo
       tags: ['claims'],
       summary: 'Gives a customer the reward that was announced, once',
       description: 'Called by the platform with one of the apiKeys as bearer.',
-      params: parameters,
+      params: bearerParameters,
       body,
       response: {
         200: grant,
@@ -109,7 +66,7 @@ export async function claims(app: FastifyInstance, deps: ClaimsDeps): Promise<vo
         503: refusal,
       },
     },
-    onRequest: admit,
+    onRequest: openBearerDoor(app, deps, 'claim'),
     handler: async (request, reply) => {
       const startedAt = performance.now();
       const { tenant } = request.params;
@@ -130,7 +87,7 @@ export async function claims(app: FastifyInstance, deps: ClaimsDeps): Promise<vo
 function send(reply: FastifyReply, answer: Answer): FastifyReply {
   switch (answer.status) {
     case 'busy':
-      return sendBusy(reply, answer.retryAfterSeconds);
+      return sendBusy(reply, 'claim', answer.retryAfterSeconds);
     case 'refused': {
       const { status, sentence } = refusals[answer.reason];
       const detail = answer.detail === undefined ? sentence : `${sentence} (${answer.detail})`;
@@ -159,17 +116,3 @@ const refusals: Record<Refusal, { status: number; sentence: string }> = {
   budget_gone: { status: 409, sentence: 'The budget of the promotion is used up.' },
   declined: { status: 409, sentence: 'The platform declined to give the reward.' },
 };
-
-function sendBusy(reply: FastifyReply, retryAfterSeconds: number): FastifyReply {
-  reply.header('retry-after', String(retryAfterSeconds));
-  return sendRefusal(reply, 503, 'busy', 'Please send the same claim again in a moment.');
-}
-
-function sendRefusal(
-  reply: FastifyReply,
-  status: number,
-  reason: string,
-  detail: string,
-): FastifyReply {
-  return sendProblem(reply, status, detail, { reason });
-}

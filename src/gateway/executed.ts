@@ -1,6 +1,6 @@
 import type { Executed } from '../domain/executed.ts';
-import type { TenantSettings } from '../domain/tenant.ts';
-import type { TriggeredEvent } from '../wire/events.ts';
+import { followsExecution, type TenantSettings } from '../domain/tenant.ts';
+import type { ExecutedEvent, TriggeredEvent } from '../wire/events.ts';
 
 /** Why an event 11 is recorded and nothing more; undefined: it is to be heard. */
 export function unheeded(tenant: TenantSettings, event: TriggeredEvent): string | undefined {
@@ -12,6 +12,21 @@ export function unheeded(tenant: TenantSettings, event: TriggeredEvent): string 
   if (triggerChannels.length === 0) return undefined;
   const isOurs = channelId !== undefined && triggerChannels.includes(channelId);
   return isOurs ? undefined : 'its channelID is none of listeners.11';
+}
+
+/** Why an event 13, or 1, is recorded and nothing more; undefined: its campaign's flow says what follows. */
+export function unheededExecution(
+  tenant: TenantSettings,
+  event: ExecutedEvent,
+): string | undefined {
+  const { executedChannels, hearsEventOne } = tenant;
+  if (!followsExecution(tenant)) return 'scheduled.conditional and scheduled.executed are off';
+  if (event.type === 1) return hearsEventOne ? undefined : 'listeners.1 is false';
+  const { channelId } = event;
+  const isOurs =
+    executedChannels.length === 0 ||
+    (channelId !== undefined && executedChannels.includes(channelId));
+  return isOurs ? undefined : 'its ChannelID is none of listeners.13';
 }
 
 /** What the grants story needs of an event 11. */

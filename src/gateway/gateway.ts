@@ -8,22 +8,30 @@ import { createApp } from './app.ts';
 import type { ClaimsDeps } from './claims.ts';
 import type { GateDeps } from './gate.ts';
 import type { HealthDeps } from './health.ts';
+import type { RedemptionsDeps } from './redemptions.ts';
 import { startRelay } from './relay.ts';
 
 export interface GatewayDeps extends HealthDeps, AlarmDeps {
   inbox: Inbox;
   starts: Pick<
     Starts,
-    'startCampaign' | 'signalCampaign' | 'startCancellation' | 'kickSettlement' | 'kickGrants'
+    | 'startCampaign'
+    | 'signalCampaign'
+    | 'startCancellation'
+    | 'startFulfilment'
+    | 'kickSettlement'
+    | 'kickGrants'
   >;
   tenants: ReadonlyMap<string, TenantSettings>;
   operatorKeys: ApiDeps['operatorKeys'];
   operations: ApiDeps['operations'];
   decisions: GateDeps['decisions'] & ClaimsDeps['decisions'];
+  uses: RedemptionsDeps['uses'];
   metrics: HealthDeps['metrics'] & {
     countHook(tenant: string, status: number): void;
     countCheck: GateDeps['countCheck'];
     countClaim: ClaimsDeps['countClaim'];
+    countUses: RedemptionsDeps['countUses'];
   };
   log: Log;
 }
@@ -52,6 +60,7 @@ export async function startGateway(
       countHook: deps.metrics.countHook,
       countCheck: deps.metrics.countCheck,
       countClaim: deps.metrics.countClaim,
+      countUses: deps.metrics.countUses,
     });
     const url = await app.listen(listen);
     deps.log.info({ url }, 'the gateway listens');

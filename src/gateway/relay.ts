@@ -1,7 +1,7 @@
-import type { TenantSettings } from '../domain/tenant.ts';
+import { executedPlanOf, type TenantSettings } from '../domain/tenant.ts';
 import type { Due, Inbox } from '../ledger/inbox.ts';
 import type { Starts } from '../starts.ts';
-import { readEvent } from '../wire/events.ts';
+import { type ExecutedEvent, readEvent } from '../wire/events.ts';
 import type { Log } from '../world.ts';
 import { announcementOf, type OpenedEvent } from './announcement.ts';
 import { createBell } from './bell.ts';
@@ -14,13 +14,19 @@ export interface RelayDeps {
     | 'postpone'
     | 'announce'
     | 'fence'
+    | 'execute'
     | 'tenantsWithDebts'
     | 'tenantsWithEndings'
     | 'tenantsWithGrants'
   >;
   starts: Pick<
     Starts,
-    'startCampaign' | 'signalCampaign' | 'startCancellation' | 'kickSettlement' | 'kickGrants'
+    | 'startCampaign'
+    | 'signalCampaign'
+    | 'startCancellation'
+    | 'startFulfilment'
+    | 'kickSettlement'
+    | 'kickGrants'
   >;
   tenants: ReadonlyMap<string, TenantSettings>;
   log: Log;
@@ -117,6 +123,8 @@ async function start(deps: RelayDeps, due: Due): Promise<Relayed> {
       await deps.starts.startCancellation(id);
       return { status: 'started' };
     }
+    case 'executed':
+      return execute(deps, tenant, reading.event, due.receivedAt);
     default:
       return { status: 'quarantined', reason: 'nothing is started for this event' };
   }
@@ -142,6 +150,27 @@ async function open(
   await starts.startCampaign(id, { deadline: event.deadline });
   if (effect === 'rescheduled') await starts.signalCampaign(id);
   return { status: 'started' };
+}
+
+/** Event 13: the ledger knows which flow its campaign goes; one that nobody announced goes by the settings. */
+async function execute(
+  { inbox, starts }: RelayDeps,
+  tenant: TenantSettings,
+  event: ExecutedEvent,
+  receivedAt: number,
+): Promise<Relayed> {
+  const { campaignId, channelId = '' } = event;
+  const id = { tenant: tenant.tenant, campaignId, channel: channelId };
+  const told = { at: event.sentAt ?? receivedAt, plan: executedPlanOf(tenant) };
+  switch (await inbox.execute(id, told)) {
+    case 'fenced':
+      return { status: 'started', reason: 'the campaign was deleted before' };
+    case 'unheeded':
+      return { status: 'started', reason: 'nothing follows on the sending of this campaign' };
+    default:
+      await starts.startFulfilment(id);
+      return { status: 'started' };
+  }
 }
 
 async function kickDebtors({ inbox, starts, tenants, log }: RelayDeps): Promise<void> {

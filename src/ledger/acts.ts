@@ -49,8 +49,10 @@ async function readStand(connection: Connection, ref: number): Promise<Stand> {
   const found = await connection.query<Stand>(
     `select ref, tenant, kind, phase, fence, held, round(extract(epoch from stop) * 1000)::float8 as stop,
        coalesce(stop <= clock_timestamp(), false) as "isStopped",
-       round(extract(epoch from last_report) * 1000)::float8 as "lastReport",
-       coalesce(last_report <= clock_timestamp(), false) as "isReported"
+       round(extract(epoch from coalesce(last_report, opened_at)) * 1000)::float8 as "lastReport",
+       -- What begins with event 13 was told by Optimove before anything is given.
+       coalesce(plan ->> 'flow' in ('automatic', 'executions'), false)
+         or coalesce(last_report <= clock_timestamp(), false) as "isReported"
      from campaign where ref = $1`,
     [ref],
   );
@@ -66,9 +68,9 @@ function fenced({ fence }: Stand): Refusal | undefined {
 function over(stand: Stand): Refusal | undefined {
   const refused = fenced(stand);
   if (refused) return refused;
-  // A triggered campaign has no instants; it goes on until it is deleted.
-  if (stand.kind === 'triggered') return undefined;
-  if (stand.stop === null) return { why: 'unusable' };
+  // What has no instants goes on until it is deleted, or has given all.
+  if (stand.kind === 'triggered' || stand.phase === 'executed') return undefined;
+  if (stand.stop === null) return { why: stand.phase === 'closed' ? 'closed' : 'unusable' };
   return stand.isStopped ? { why: 'stopped', since: stand.stop } : undefined;
 }
 
@@ -127,7 +129,8 @@ function keepsHeld(stand: Stand, approves: boolean): Refusal | undefined {
   if (refused) return refused;
   if (stand.phase === 'closed') return { why: 'closed' };
   if (!held) return { why: 'not_held' };
-  if (stand.isStopped && stop !== null) return { why: 'stopped', since: stop };
+  if (stand.phase !== 'executed' && stand.isStopped && stop !== null)
+    return { why: 'stopped', since: stop };
   // A guard's hold bears no name.
   if (held.by === undefined && !approves) return { why: 'guarded', reason: held.reason };
   return undefined;

@@ -18,6 +18,8 @@ const titles: Record<AlertKind, string> = {
   refused_webhook: 'neither store took a webhook',
   silence: 'a far side does not answer',
   inactive_promotion: 'a promotion is not active',
+  differences: 'the far sides and the ledger differ',
+  not_sent: 'approved customers were not sent the campaign',
   configuration: 'the changed configuration cannot be used',
 };
 

@@ -9,6 +9,7 @@ export type Act =
   | 'campaign cancel'
   | 'campaign cancel --force'
   | 'campaign retry'
+  | 'reconcile --repair'
   | 'suppress add'
   | 'suppress remove'
   | 'tenant hold'

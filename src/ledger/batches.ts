@@ -67,6 +67,24 @@ export async function unfinishedBatches(pool: pg.Pool, campaign: number): Promis
   return found.rows.map((row) => row.number);
 }
 
+/** Whether anybody of a campaign has been awarded anything yet. */
+export async function hasRewards(pool: pg.Pool, campaign: number): Promise<boolean> {
+  const found = await pool.query<{ has: boolean }>(
+    `select exists (select from batch where campaign = $1 and rewards <> '[]') as has`,
+    [campaign],
+  );
+  return onlyRow(found).has;
+}
+
+/** How many batches a campaign's audience was cut into; pools of claims are none of them. */
+export async function countBatches(pool: pg.Pool, campaign: number): Promise<number> {
+  const found = await pool.query<{ count: number }>(
+    'select count(*)::int as count from batch where campaign = $1 and claimed_until is null',
+    [campaign],
+  );
+  return onlyRow(found).count;
+}
+
 /**
  * The recipe has been walked to the end, and nothing of the batch is unanswered. Only the newest claim
  * may say so: an attempt that was frozen meanwhile knows nothing of what the batch is asked for now.
@@ -124,17 +142,19 @@ export async function lapseCampaign(
   campaign: number,
   reason: string,
 ): Promise<number> {
-  const claimable = await pool.query<{ yes: boolean }>(
-    "select plan ? 'claims' and fence is null as yes from campaign where ref = $1",
+  const found = await pool.query<{ isClaimable: boolean; isOver: boolean }>(
+    `select plan ? 'claims' and fence is null as "isClaimable",
+       fence is not null or phase = 'executed' as "isOver" from campaign where ref = $1`,
     [campaign],
   );
-  // Who was approved may claim until the rewards end.
-  const isClaimable = onlyRow(claimable).yes;
+  // Who was approved may claim until the rewards end; what the publisher decided comes after event 13.
+  const { isClaimable, isOver } = onlyRow(found);
   return rewriteAll(pool, campaign, (members) =>
     members.flatMap((member): Happening[] => {
       // A customer without a code who passed the screen, and was not approved in time.
       const unheard = member.state === 'cleared' && member.clearance === 'none';
-      if (isFinal(member.state) && !unheard) return [];
+      const undecided = member.state === 'published' && isOver;
+      if (isFinal(member.state) && !unheard && !undecided) return [];
       if (isClaimable && isTold(member)) return [];
       return [{ position: member.position, state: 'lapsed', reason }];
     }),
@@ -202,10 +222,15 @@ async function rewriteAll(
   return changed;
 }
 
+/** Whoever may have been told of the reward keeps it at the deadline. */
+const cleared = (['approved', 'unknown', 'delegated'] as const).map((one) =>
+  clearances.indexOf(one),
+);
+
 /**
  * Numbers of the batches in which a revocation finds something: what is allocated, or may be because
  * an allocation was never answered. For `deadline`, `late` and `expired` the members decide within the batch.
- * What the pools of a triggered campaign gave expires pool by pool.
+ * What the pools of a triggered campaign gave, and the fulfilments of an executed one, expires batch by batch.
  */
 export async function heldBatches(
   pool: pg.Pool,
@@ -215,20 +240,26 @@ export async function heldBatches(
   const found = await pool.query<{ number: number }>(
     `select number from batch b where campaign = $1
        and (not $5 or b.expires_at is null or not b.ended and b.expires_at <= clock_timestamp()
-         or exists (select from campaign c where c.ref = $1 and c.kind = 'scheduled'))
+         or b.fulfilment is null and exists (select from campaign c where c.ref = $1 and c.kind = 'scheduled'))
        and (exists (select from fact f where f.campaign = b.campaign and f.batch = b.number
-         and (f.state = $2 and ($3 or f.clearance <> all ($4)) or $5 and f.state = any ($6)))
+         and (f.state = $2 and ($3 or not $7 and f.clearance <> all ($4)) or $5 and f.state = any ($6)
+           or f.state = $2 and $7 and (f.clearance = $8 or f.clearance = $9 and exists (
+             select from campaign c where c.ref = $1 and c.plan ->> 'notSent' = 'revoke')
+             and not coalesce(b.sent, '{}') @> f.position)))
        or exists (select from effect e where e.campaign = b.campaign and e.batch = b.number
-         and e.kind in ('allocate', 'revoke') and e.outcome is null))
+         and e.kind in ('allocate', 'restore', 'revoke') and e.outcome is null))
      order by number`,
     [
       campaign,
       states.indexOf('allocated'),
-      reason !== 'deadline' && reason !== 'late',
-      [clearances.indexOf('approved'), clearances.indexOf('unknown')],
+      reason !== 'deadline' && reason !== 'late' && reason !== 'not_sent',
+      cleared,
       // Only claims leave anything undecided for so long.
       reason === 'expired',
       openStates,
+      reason === 'not_sent',
+      clearances.indexOf('denied'),
+      clearances.indexOf('approved'),
     ],
   );
   return found.rows.map((row) => row.number);
@@ -236,7 +267,8 @@ export async function heldBatches(
 
 /**
  * Approvals whose answer never came, because their process died with the report on the wire, are
- * unknown: Optimove may have heard them, and its customers may be told of the reward.
+ * unknown: Optimove may have heard them, and its customers may be told of the reward. So may those who were
+ * handed over without an answer: what the publisher did of it shows after event 13.
  */
 export async function markAwaited(pool: pg.Pool, campaign: number): Promise<void> {
   for (const effect of await openEffects(pool, campaign, { kinds: ['approve'] })) {
@@ -245,4 +277,15 @@ export async function markAwaited(pool: pg.Pool, campaign: number): Promise<void
     );
     await record(pool, { campaign, number: effect.batch }, happenings);
   }
+  for (const effect of await openEffects(pool, campaign, { kinds: ['publish'] })) {
+    await record(pool, { campaign, number: effect.batch }, handedOver(effect.positions));
+  }
+}
+
+/** Apart, because a customer without a code has nothing to be awarded, and was cleared by the screen. */
+export function handedOver(positions: readonly number[]): Happening[] {
+  return positions.flatMap((position): Happening[] => [
+    { position, state: 'published' },
+    { position, clearance: 'delegated' },
+  ]);
 }

@@ -1,12 +1,18 @@
 import type pg from 'pg';
 import type { Acting } from '../domain/act.ts';
-import type { CampaignDetails, Instants, Plan } from '../domain/campaign.ts';
+import {
+  beginsExecuted,
+  type CampaignDetails,
+  type Instants,
+  type Plan,
+} from '../domain/campaign.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { writeAudit } from './audit.ts';
 import { type Connection, lockCampaign, transaction } from './pool.ts';
 import { onlyRow } from './tenants.ts';
 
-export type Phase = 'announced' | 'collecting' | 'running' | 'closed';
+/** `executed`: Optimove has sent it, and what follows on that is under way. */
+export type Phase = 'announced' | 'collecting' | 'running' | 'executed' | 'closed';
 export type Fence = 'deleted' | 'operator';
 /** A triggered campaign is made at its first check, and has neither instants nor a run. */
 export type CampaignKind = 'scheduled' | 'triggered';
@@ -43,6 +49,8 @@ export interface Summary {
   approvedCustomers: number;
   deniedCustomers: number;
   unknownCustomers: number;
+  /** Somebody else told Optimove of them, or Optimove decided by itself. */
+  delegatedCustomers: number;
 }
 
 const columns = `
@@ -73,6 +81,19 @@ function toCampaign(row: Nullable<CampaignRow>): CampaignRow {
     held: row.held ?? undefined,
     summary: row.summary ?? undefined,
   };
+}
+
+/** What has no deadline gives way for so long to what has one, and goes before what nobody waits for. */
+const patienceMs = 3_600_000;
+
+/**
+ * By when a campaign's bulk calls should be done, epoch milliseconds: of all that share a far side's limit the
+ * earliest goes first. Once its run is over only taking back is urgent.
+ */
+export function urgencyOf({ kind, fence, phase, instants }: CampaignRow): number {
+  const isOver = phase === 'closed' || phase === 'executed';
+  if (kind === 'scheduled' && isOver && !fence) return Date.now() + patienceMs;
+  return instants?.deadline ?? Date.now();
 }
 
 /** Finds a campaign by the name both sides use. */
@@ -137,6 +158,7 @@ export async function openCampaign(
     if (row.fence) return 'fenced';
     if (!row.instants) return 'unusable';
     // Its summary stands: event 5 that comes again after the end changes nothing.
+    if (row.phase === 'executed' || (row.plan && beginsExecuted(row.plan))) return 'closed';
     if (row.phase === 'closed' && (row.late || !(row.reopenable || retry))) return 'closed';
     if (row.late) return 'late';
     if (retry) {

@@ -94,7 +94,9 @@ export async function claimDebts(pool: pg.Pool, tenant: string): Promise<Debt[]>
 /** For how long to wait for the next of them, milliseconds; undefined where none is coming. */
 export async function nextClaimDebtMs(pool: pg.Pool, tenant: string): Promise<number | undefined> {
   const found = await pool.query<{ ms: number | null }>(
-    `select ceil(greatest(0, extract(epoch from min(x.at) - clock_timestamp())) * 1000)::int as ms
+    // `greatest` leaves out what is null: of none at all it would say 0.
+    `select case when min(x.at) is not null then
+       ceil(greatest(0, extract(epoch from min(x.at) - clock_timestamp())) * 1000)::int end as ms
      from (select b.confirm_at as at, c.fence, c.tenant from batch b join campaign c on c.ref = b.campaign
          where b.confirm_at is not null and b.confirm_at > clock_timestamp()
        union all

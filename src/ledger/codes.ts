@@ -26,6 +26,20 @@ export async function knownCode(
     : { promocodeId: row.promocodeId, promotionId: row.promotionId ?? undefined };
 }
 
+/** The code that is known by the id of its promocode. */
+export async function codeOfPromocode(
+  pool: pg.Pool,
+  tenant: string,
+  promocodeId: string,
+): Promise<string | undefined> {
+  const found = await pool.query<{ code: string }>(
+    `select c.code from code c join tenant t on t.ref = c.tenant
+     where t.name = $1 and c.promocode_id = $2 limit 1`,
+    [tenant, promocodeId],
+  );
+  return found.rows[0]?.code;
+}
+
 /** Remembers what Promotions answered for a code. */
 export async function rememberCode(
   pool: pg.Pool,

@@ -25,7 +25,10 @@ interface Standing extends Columns, Gifts {
   version: number;
   changes: Change[];
   said: Said | null;
+  starts_at: number | null;
   expires_at: number | null;
+  fulfilment: number | null;
+  sent: string | null;
 }
 
 export interface BatchRow extends Written {
@@ -36,8 +39,13 @@ export interface BatchRow extends Written {
   members: Member[];
   /** What the checks of a pool said of their campaign; undefined for a scheduled one. */
   said: Said | undefined;
-  /** When what a pool gives ends, epoch milliseconds; a scheduled campaign has one end for all. */
+  /** When what a pool or a fulfilment gives begins and ends, epoch milliseconds; else the campaign has one end for all. */
+  startsAt?: number | undefined;
   expiresAt: number | undefined;
+  /** By which fulfilment it is walked, once its campaign has been sent. */
+  fulfilment?: number | undefined;
+  /** Whom of its members Optimove has sent the campaign, a multirange of positions; undefined: not known. */
+  sent?: string | undefined;
 }
 
 /** A batch as somebody read it, or wrote it last: what the next write can be built on. */
@@ -58,7 +66,9 @@ const factColumns = `b.pass, b.token, b.folded, b.state, b.clearance, b.redempti
 
 /** How a batch stands, with the changes not yet folded. */
 const standingColumns = `${factColumns}, b.version, b.size, b.reward, b.rewards, b.unique_codes,
-  b.said, round(extract(epoch from b.expires_at) * 1000)::float8 as expires_at,
+  b.said, b.fulfilment, b.sent::text as sent,
+  round(extract(epoch from b.starts_at) * 1000)::float8 as starts_at,
+  round(extract(epoch from b.expires_at) * 1000)::float8 as expires_at,
   (select coalesce(jsonb_agg(to_jsonb(h) order by h.seq), '[]') from change h
     where h.campaign = b.campaign and h.batch = b.number and h.seq > b.folded) as changes`;
 
@@ -132,7 +142,10 @@ function rowOf(campaign: number, number: number, row: Standing, roster: Roster):
     ...{ campaign, number, pass, token, change, read },
     members: membersOf(columns, roster),
     said: row.said ?? undefined,
+    startsAt: row.starts_at ?? undefined,
     expiresAt: row.expires_at ?? undefined,
+    fulfilment: row.fulfilment ?? undefined,
+    sent: row.sent ?? undefined,
   };
 }
 

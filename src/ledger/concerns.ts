@@ -53,6 +53,10 @@ function alertOf(row: ConcernRow): alerts.Alert {
       return alerts.silenceAlert(tenant, subject, row.at ?? 0);
     case 'inactive_promotion':
       return alerts.inactivePromotionAlert(id, detail);
+    case 'not_sent':
+      return alerts.notSentAlert(id, row.counts?.['assignments'] ?? 0);
+    case 'differences':
+      return alerts.differencesAlert(tenant, subject);
     case 'quarantine': {
       const type = row.type ?? undefined;
       if (subject === alerts.moreQuarantined) return alerts.manyQuarantinedAlert(tenant);
@@ -117,6 +121,18 @@ union all
 select 'inactive_promotion', t.name, c.id, c.id || '/' || code, code, null, null, null
 from known t join campaign c on c.tenant = t.ref cross join lateral unnest(c.inactive_codes) code
 where c.phase <> 'closed' and c.fence is null
+union all
+select 'not_sent', t.name, c.id, c.id, null, null, jsonb_build_object('assignments', c.not_sent), null
+from known t join campaign c on c.tenant = t.ref
+where c.not_sent > 0 and c.fence is null and (c.plan ->> 'notSent' = 'list' or c.sent_known_at is null)
+  and c.expires_at > now()
+union all
+select 'differences', t.name, null, (select max(r.subject) from reconciliation r
+    where r.tenant = t.ref and r.is_nightly), null, null, null, null
+from known t
+where exists (select from difference d where d.tenant = t.ref and d.closed_at is null and d.repair <> 'none')
+  and exists (select from reconciliation r
+    where r.tenant = t.ref and r.is_nightly)
 union all
 select 'quarantine', name, campaign, digest, reason, null, null, type from aside where place <= $5
 union all

@@ -39,6 +39,7 @@ export async function countCampaign(
     approvedCustomers: told['approved'] ?? 0,
     deniedCustomers: told['denied'] ?? 0,
     unknownCustomers: told['unknown'] ?? 0,
+    delegatedCustomers: told['delegated'] ?? 0,
     redemptions,
   };
 }
@@ -48,17 +49,20 @@ const moved = states.indexOf('moved');
 
 const told = [clearances.indexOf('approved'), clearances.indexOf('unknown')];
 
-/** Customers of whom Optimove was told true and, as far as we know, nothing else since. */
+/**
+ * Customers of whom Optimove was told true and, as far as we know, nothing else since; also by the publisher, or
+ * by itself.
+ */
 export async function countTold(pool: pg.Pool, ref: number): Promise<number> {
   const counted = await pool.query<{ customers: number }>(
     `select count(*)::int as customers from fact
      where campaign = $1 and leads and clearance = any ($2) and state <> $3`,
-    [ref, told, moved],
+    [ref, [...told, clearances.indexOf('delegated')], moved],
   );
   return onlyRow(counted).customers;
 }
 
-/** Numbers of the batches with such customers. */
+/** Numbers of the batches with customers whom we have told Optimove true of. */
 export async function toldBatches(pool: pg.Pool, ref: number): Promise<number[]> {
   const found = await pool.query<{ number: number }>(
     `select number from batch b where campaign = $1 and exists (
@@ -69,17 +73,22 @@ export async function toldBatches(pool: pg.Pool, ref: number): Promise<number[]>
   return found.rows.map((row) => row.number);
 }
 
-/** When event 5 reached us, and when Optimove answered the last report; epoch milliseconds, 0 for never. */
+/**
+ * When the campaign's first webhook reached us, event 5 or else 13, and when the last report was answered, or
+ * else the last call that decides or gives; epoch milliseconds, 0 for never.
+ */
 export async function timesOf(
   pool: pg.Pool,
   ref: number,
 ): Promise<{ receivedAt: number; lastReportAt: number }> {
   const found = await pool.query<{ receivedAt: number; lastReportAt: number }>(
     `select
-       coalesce((select min(extract(epoch from i.received_at)) * 1000 from inbox i
-         where i.tenant = c.tenant and i.campaign = c.id and i.type = 5), 0)::float8 as "receivedAt",
-       coalesce((select max(extract(epoch from e.answered)) * 1000 from effect e
-         where e.campaign = c.ref and e.kind = 'approve'), 0)::float8 as "lastReportAt"
+       coalesce((select extract(epoch from i.received_at) * 1000 from inbox i
+         where i.tenant = c.tenant and i.campaign = c.id and i.type in (1, 5, 13)
+         order by i.type <> 5, i.received_at limit 1), 0)::float8 as "receivedAt",
+       coalesce((select extract(epoch from e.answered) * 1000 from effect e
+         where e.campaign = c.ref and e.kind in ('approve', 'publish', 'allocate') and e.answered is not null
+         order by e.kind <> 'approve', e.answered desc limit 1), 0)::float8 as "lastReportAt"
      from campaign c where c.ref = $1`,
     [ref],
   );

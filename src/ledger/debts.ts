@@ -1,5 +1,7 @@
 import type pg from 'pg';
 import { endOf } from './campaigns.ts';
+import { isActive } from './fulfilment-list.ts';
+import { hasRedemptionsDue } from './redemptions.ts';
 
 /** What is owed to one tenant's customers or far sides, counted. */
 export interface Debts {
@@ -14,15 +16,16 @@ export interface Debts {
 }
 
 /** A campaign that a run should be working on: opened, or announced and still in time. */
-const isOpen = `c.kind = 'scheduled' and c.phase <> 'closed' and c.fence is null
+const isOpen = `c.kind = 'scheduled' and c.phase not in ('executed', 'closed') and c.fence is null
   and (c.phase <> 'announced' or c.problem is null and c.stop > clock_timestamp())`;
 
 /** An effect that settlement can bring to its end; lost reports only event 13 can explain. */
 const isRepeatable = `e.outcome is null and e.alive_until < clock_timestamp()
-  and (e.kind = 'redeem' and c.fence is null or e.kind = 'revoke' and c.phase = 'closed')`;
+  and (e.kind = 'redeem' and c.fence is null or e.kind in ('revoke', 'restore') and c.phase = 'closed')`;
 
 /** A pool of checks whose time is over and that its gateway has not brought to its end. */
-const isUndecided = 'b.due < clock_timestamp() and not b.finished and c.fence is null';
+const isUndecided =
+  'b.due < clock_timestamp() and not b.finished and b.fulfilment is null and c.fence is null';
 
 /** A pool of claims whose gateway has had its time, and has not brought it to its end. */
 const isUnclaimed = 'b.claimed_until < clock_timestamp() and not b.finished and c.fence is null';
@@ -46,14 +49,17 @@ export const debtsStatement = `select t.name from tenant t where t.halted is not
        or exists (select from effect e join campaign c on c.ref = e.campaign
          where c.tenant = t.ref and ${isRepeatable})
        or exists (select from batch b join campaign c on c.ref = b.campaign
-         where c.tenant = t.ref and c.fence is null
-           and (b.redemptions_due_at is not null or b.suppressions_due))
+         where c.tenant = t.ref and ${hasRedemptionsDue})
+       or exists (select from batch b join campaign c on c.ref = b.campaign
+         where c.tenant = t.ref and c.fence is null and b.suppressions_due)
        or exists (select from batch b join campaign c on c.ref = b.campaign
          where c.tenant = t.ref and ${isUndecided})
        or exists (select from batch b join campaign c on c.ref = b.campaign
          where c.tenant = t.ref and ${isUnclaimed})
        or exists (select from batch b join campaign c on c.ref = b.campaign
          where c.tenant = t.ref and c.fence is null and ${isUnconfirmed})
+       or exists (select from fulfilment f join campaign c on c.ref = f.campaign
+         where c.tenant = t.ref and ${isActive})
        or exists (select from answer a join campaign c on c.ref = a.campaign
          where c.tenant = t.ref and a.answer is null and a.due < clock_timestamp())
        or exists (select from suppression s where s.tenant = t.ref and not s.spread)
@@ -67,7 +73,7 @@ export async function debtsOf(pool: pg.Pool, tenant: string): Promise<Debts> {
          where c.tenant = t.ref and e.outcome is null and e.alive_until < clock_timestamp()
        ) as "unknownEffects",
        (select count(*)::int from batch b join campaign c on c.ref = b.campaign
-         where c.tenant = t.ref and c.fence is null and b.redemptions_due_at is not null
+         where c.tenant = t.ref and ${hasRedemptionsDue}
        ) as "batchesWithRedemptions",
        (select count(*)::int from batch b join campaign c on c.ref = b.campaign
          where c.tenant = t.ref and ${isUnclaimed}) as "batchesWithClaims",

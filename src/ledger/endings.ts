@@ -2,17 +2,17 @@ import type pg from 'pg';
 import { heldBatches } from './batches.ts';
 import { onlyRow } from './tenants.ts';
 
-// What the pools of a triggered campaign give ends pool by pool, each so long after it was given.
+// What the pools of a triggered campaign give, and the fulfilments of an executed one, ends batch by batch.
 
-/** Whether a campaign has pools that end one by one. */
-const isTriggered = `c.kind = 'triggered' and c.fence is null`;
+/** Whether a campaign has batches that end one by one. */
+const hasEnds = `(c.kind = 'triggered' or c.plan ->> 'flow' in ('automatic', 'executions')) and c.fence is null`;
 
 /** An expiry that is asleep by then needs no start; one that is not has this long to begin. */
 const soon = `clock_timestamp() + interval '3 minutes'`;
 
 /**
- * When the next pool of a triggered campaign ends, epoch milliseconds; undefined where none is left. Pools
- * whose end has come, and of which nothing is left to be taken back, are done with.
+ * When the next batch of such a campaign ends, epoch milliseconds; undefined where none is left. Those whose
+ * end has come, and of which nothing is left to be taken back, are done with.
  */
 export async function nextEnd(pool: pg.Pool, campaign: number): Promise<number | undefined> {
   // Before the look: what ends while it is taken is the next one's.
@@ -31,11 +31,11 @@ export async function nextEnd(pool: pg.Pool, campaign: number): Promise<number |
   return onlyRow(found).at ?? undefined;
 }
 
-/** A tenant's triggered campaigns of which a pool ends soon, or has. */
+/** A tenant's campaigns of which a batch ends soon, or has. */
 export async function endingCampaigns(pool: pg.Pool, tenant: string): Promise<string[]> {
   const found = await pool.query<{ id: string }>(
     `select c.id from campaign c join tenant t on t.ref = c.tenant
-     where t.name = $1 and ${isTriggered} and exists (select from batch b
+     where t.name = $1 and ${hasEnds} and exists (select from batch b
        where b.campaign = c.ref and not b.ended and b.expires_at < ${soon})
      order by c.id`,
     [tenant],
@@ -47,7 +47,7 @@ export async function endingCampaigns(pool: pg.Pool, tenant: string): Promise<st
 export async function tenantsWithEndings(pool: pg.Pool): Promise<string[]> {
   const found = await pool.query<{ name: string }>(
     `select t.name from tenant t where exists (select from campaign c where c.tenant = t.ref
-       and ${isTriggered} and exists (select from batch b
+       and ${hasEnds} and exists (select from batch b
          where b.campaign = c.ref and not b.ended and b.expires_at < ${soon}))
      order by t.name`,
   );

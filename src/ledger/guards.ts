@@ -128,7 +128,7 @@ with asked as materialized (
   select c.ref, k.code, k.place::smallint as place
   from campaign c cross join lateral unnest(c.codes) with ordinality as k(code, place)
   where c.tenant = $1 and c.ref <> $2 and c.collected_at is not null
-    and (c.kind = 'triggered' or c.deadline > now() - $3 * interval '1 day')
+    and (c.kind = 'triggered' or coalesce(c.deadline, c.opened_at) > now() - $3 * interval '1 day')
     and k.code = any ((select array_agg(distinct code) from asked)::text[])
 ), hits as materialized (
   select a.customer, a.code, s.campaign, s.batch, s.position

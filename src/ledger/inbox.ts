@@ -1,9 +1,10 @@
 import type pg from 'pg';
-import type { Announcement } from '../domain/campaign.ts';
+import type { Announcement, Plan } from '../domain/campaign.ts';
 import type { Executed } from '../domain/executed.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { tenantsWithDebts } from './debts.ts';
 import { tenantsWithEndings } from './endings.ts';
+import { type ExecutionEffect, type FulfilmentId, recordExecution } from './fulfilments.ts';
 import { tenantsWithGrants } from './grants.ts';
 import { createRecorder } from './recorder.ts';
 import { type AnnouncementEffect, announce, fenceCampaign } from './standing.ts';
@@ -58,6 +59,10 @@ export function createInbox(pool: pg.Pool) {
     postpone: (id: number) => postpone(pool, id),
     announce: (id: CampaignId, announcement: Announcement): Promise<AnnouncementEffect> =>
       announce(pool, id, announcement),
+    execute: (
+      id: FulfilmentId,
+      told: { at: number; plan: Plan | undefined },
+    ): Promise<ExecutionEffect> => recordExecution(pool, id, told),
     fence: (id: CampaignId): Promise<boolean> => fenceCampaign(pool, id, 'deleted'),
     tenantsWithDebts: () => tenantsWithDebts(pool),
     tenantsWithEndings: () => tenantsWithEndings(pool),

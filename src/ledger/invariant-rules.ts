@@ -139,7 +139,10 @@ export const invariants: readonly Rule[] = [
        where m.campaign = any ($1) and c.phase = 'closed' and case
          when m.state in ('screened_out', 'refused', 'declined', 'lapsed', 'revoked')
            then m.reason is null
-         when m.state = 'allocated' then c.fence is null and m.clearance not in ('approved', 'unknown')
+         when m.state = 'allocated'
+           then c.fence is null and m.clearance not in ('approved', 'unknown', 'delegated')
+         -- The publisher tells Optimove of whoever was handed over, and event 13 what came of it.
+         when m.state = 'published' then c.fence is not null or m.clearance <> 'delegated'
          when m.state = 'cleared' then c.fence is null and m.clearance = 'none'
          when ${isClaimed} and m.state in ('screened', 'validated')
            then c.fence is null and m.clearance not in ('approved', 'unknown')

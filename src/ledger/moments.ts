@@ -98,8 +98,14 @@ function became(effect: EffectLine, standing: Standing): Omit<Moment, 'at'> {
       return state === 'declined'
         ? { what: 'declined', ...reasoned(reason) }
         : { what: 'allocated', ...(reference !== null && { reference }) };
+    case 'restore':
+      return state === 'revoked'
+        ? { what: 'restoring declined', ...reasoned(reason) }
+        : { what: 'restored', ...(reference !== null && { reference }) };
     case 'upload':
       return { what: 'uploaded' };
+    case 'publish':
+      return { what: 'published' };
     case 'approve':
     case 'repeat':
     case 'deny':
@@ -107,6 +113,7 @@ function became(effect: EffectLine, standing: Standing): Omit<Moment, 'at'> {
     case 'confirm':
       return { what: 'confirmed' };
     case 'redeem':
+    case 'redeem_used':
       return { what: 'redeemed' };
     case 'revoke':
       return { what: 'revoked', ...reasoned(effect.reason) };

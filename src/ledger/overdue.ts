@@ -28,7 +28,8 @@ export async function overduePools(pool: pg.Pool, tenant: string): Promise<Debt[
   const found = await pool.query<Debt>(
     `select b.campaign, b.number from batch b
      join campaign c on c.ref = b.campaign join tenant t on t.ref = c.tenant
-     where t.name = $1 and b.due < clock_timestamp() and not b.finished and c.fence is null
+     where t.name = $1 and b.due < clock_timestamp() and not b.finished and b.fulfilment is null
+       and c.fence is null
      order by b.due, 1, 2`,
     [tenant],
   );

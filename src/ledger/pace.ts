@@ -50,7 +50,7 @@ with open as (
       when c.held is not null or t.held is not null then 'held' end as stands_still,
     clock_timestamp() as now
   from campaign c join tenant t on t.ref = c.tenant
-  where t.name = any ($1) and c.phase <> 'closed' and c.fence is null and c.deadline is not null
+  where t.name = any ($1) and c.phase not in ('executed', 'closed') and c.fence is null and c.deadline is not null
     and (c.phase <> 'announced' or c.problem is null and c.stop > clock_timestamp())
   order by c.deadline, c.ref limit $5
 ), answered as (

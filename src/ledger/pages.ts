@@ -163,18 +163,35 @@ export interface StagedSweep {
   allRepeated: boolean;
 }
 
+/** Which sweeps belong together: those of the audience, or those of one fulfilment. */
+export interface Staging {
+  first: number;
+  last: number;
+}
+
+/** Sweeps of one staging; of an audience, the last of them is the list of the canceled. */
+const sweepsEach = 10;
+
+/** The sweeps of a campaign's audience; with a number, those of the fulfilment of that number. */
+export function stagingOf(fulfilment = 0): Staging {
+  const first = fulfilment * sweepsEach + 1;
+  return { first, last: first + sweepsEach - 2 };
+}
+
 /** How far the reading of the audience has come: the latest sweep, from which a retry goes on. */
 export async function stagedSweep(
   pool: pg.Pool,
   campaign: number,
+  { first, last }: Staging = stagingOf(),
 ): Promise<StagedSweep | undefined> {
   const found = await pool.query<StagedSweep>(
     `select p.sweep, count(*)::int as pages, sum(p.length)::int as rows,
        (array_agg(p.length order by p.number desc))[1] as "lastLength",
        coalesce(bool_and(q.digest = p.digest), true) and count(q.digest) = count(*) as "allRepeated"
      from page p left join page q on q.campaign = p.campaign and q.sweep = p.sweep - 1 and q.number = p.number
-     where p.campaign = $1 group by p.sweep order by p.sweep desc limit 1`,
-    [campaign],
+     where p.campaign = $1 and p.sweep between $2 and $3
+     group by p.sweep order by p.sweep desc limit 1`,
+    [campaign, first, last],
   );
   return found.rows[0];
 }
@@ -183,17 +200,26 @@ export async function stagedSweep(
 export async function countStaged(
   connection: Connection | pg.Pool,
   campaign: number,
+  { first, last }: Staging = stagingOf(),
 ): Promise<number> {
   const counted = await connection.query<{ customers: number }>(
     `select count(*)::int as customers from (
        select from page p cross join lateral unnest(p.hashes) hash
-       where p.campaign = $1 group by hash) distinctly`,
-    [campaign],
+       where p.campaign = $1 and p.sweep between $2 and $3 group by hash) distinctly`,
+    [campaign, first, last],
   );
   return onlyRow(counted).customers;
 }
 
 /** An empty audience is asked for again from the beginning. */
-export async function forgetStaged(pool: pg.Pool, campaign: number): Promise<void> {
-  await pool.query('delete from page where campaign = $1', [campaign]);
+export async function forgetStaged(
+  pool: pg.Pool,
+  campaign: number,
+  { first, last }: Staging = stagingOf(),
+): Promise<void> {
+  await pool.query('delete from page where campaign = $1 and sweep between $2 and $3', [
+    campaign,
+    first,
+    last,
+  ]);
 }

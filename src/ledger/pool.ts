@@ -56,7 +56,7 @@ export async function transaction<T>(
 }
 
 /** Lock classes of the advisory locks, in the order in which they are taken. */
-export const lockClass = { tenant: 1, campaign: 2 } as const;
+export const lockClass = { tenant: 1, campaign: 2, cut: 3 } as const;
 
 /**
  * Takes a campaign's advisory lock exclusively: whoever sets a fence, a hold or an instant. It queues
@@ -65,6 +65,14 @@ export const lockClass = { tenant: 1, campaign: 2 } as const;
 export async function lockCampaign(connection: Connection, ref: number): Promise<void> {
   await connection.query("set local lock_timeout = '5s'");
   await connection.query('select pg_advisory_xact_lock($1, $2)', [lockClass.campaign, ref]);
+}
+
+/**
+ * Two who cut for one campaign, such as fulfilments of two channels, must not give the same customer the same
+ * code. It takes seconds, and no effect and no fence waits for it.
+ */
+export async function lockCut(connection: Connection, ref: number): Promise<void> {
+  await connection.query('select pg_advisory_xact_lock($1, $2)', [lockClass.cut, ref]);
 }
 
 export async function lockTenant(connection: Connection, ref: number): Promise<void> {

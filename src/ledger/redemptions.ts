@@ -1,11 +1,13 @@
 import type pg from 'pg';
 import { redemptions, states } from '../domain/assignment.ts';
-import type { Connection } from './pool.ts';
+import type { Reward } from '../domain/words.ts';
+import { type Connection, transaction } from './pool.ts';
 import { onlyRow } from './tenants.ts';
 
 /**
  * Redemptions give way to a campaign that is on its way to its deadline, but no longer than this: they
- * share the far side's allowance with it.
+ * share the far side's allowance with it. So they do to the taking back of their own campaign, whose hold on a
+ * batch they would end.
  */
 const giveWayMs = 120_000;
 
@@ -40,18 +42,77 @@ export async function redemptionsQueuedAt(
   return onlyRow(found).at;
 }
 
-/** The queued redemptions were told; those queued meanwhile keep the batch due. */
+/**
+ * The queued redemptions were told; those queued meanwhile keep the batch due. The lock comes first, so that
+ * the question sees what somebody was just queueing.
+ */
 export async function clearRedemptionsDue(
   pool: pg.Pool,
   batch: { campaign: number; number: number },
 ): Promise<void> {
-  await pool.query(
-    `update batch b set redemptions_queued_at = null, redemptions_due_at = null
-     where b.campaign = $1 and b.number = $2 and not exists (
-       select from fact f where f.campaign = b.campaign and f.batch = b.number
-         and f.state = $3 and f.redemption = $4)`,
-    [batch.campaign, batch.number, states.indexOf('allocated'), redemptions.indexOf('queued')],
+  await transaction(pool, async (connection) => {
+    await connection.query(
+      'select from batch where campaign = $1 and number = $2 for no key update',
+      [batch.campaign, batch.number],
+    );
+    await connection.query(
+      `update batch b set redemptions_queued_at = null, redemptions_due_at = null
+       from campaign c
+       where b.campaign = $1 and b.number = $2 and c.ref = b.campaign and not exists (
+         select from fact f where f.campaign = b.campaign and f.batch = b.number and f.redemption = $3
+           and (f.state = $4 or f.state = $5 and c.fence is null))`,
+      [
+        ...[batch.campaign, batch.number, redemptions.indexOf('queued')],
+        ...[states.indexOf('used'), states.indexOf('allocated')],
+      ],
+    );
+  });
+}
+
+/** In which words the platform told what was used. */
+export interface Told {
+  usedAt: number;
+  redemptionId: string | undefined;
+  rewards: Reward[] | undefined;
+  code: string | undefined;
+}
+
+/**
+ * By batch and position the redemptions that were queued because their reward was used: they are told in the
+ * words of the platform. Written once and for all, so that whatever is told of them is always the same.
+ */
+export async function toldUses(
+  pool: pg.Pool,
+  campaign: number,
+  numbers: readonly number[],
+): Promise<ReadonlyMap<number, ReadonlyMap<number, Told>>> {
+  const found = await pool.query<ToldRow>(
+    `select batch, position, round(extract(epoch from used_at) * 1000)::float8 as "usedAt",
+       redemption_id as "redemptionId", rewards, code
+     from use where campaign = $1 and batch = any ($2) and queued`,
+    [campaign, numbers],
   );
+  const told = new Map<number, Map<number, Told>>();
+  for (const { batch, position, usedAt, redemptionId, rewards, code } of found.rows) {
+    const ofBatch = told.get(batch) ?? new Map<number, Told>();
+    told.set(batch, ofBatch);
+    ofBatch.set(position, {
+      usedAt,
+      redemptionId: redemptionId ?? undefined,
+      rewards: rewards ?? undefined,
+      code: code ?? undefined,
+    });
+  }
+  return told;
+}
+
+interface ToldRow {
+  batch: number;
+  position: number;
+  usedAt: number;
+  redemptionId: string | null;
+  rewards: Reward[] | null;
+  code: string | null;
 }
 
 /** When the redemptions of these batches of a campaign were queued, by number; epoch milliseconds. */
@@ -78,7 +139,11 @@ export interface DueBatch {
   pooled: number | null;
 }
 
-/** The batches whose redemptions are queued, the soonest first; none of a campaign that is fenced. */
+/** Whether a batch (b) of a campaign (c) has redemptions to be told: of a fenced one only of what was used. */
+export const hasRedemptionsDue = `b.redemptions_due_at is not null and (c.fence is null
+  or exists (select from use u where u.campaign = b.campaign and u.batch = b.number))`;
+
+/** The batches whose redemptions are queued, the soonest first. */
 export async function queuedBatches(pool: pg.Pool, tenant: string): Promise<DueBatch[]> {
   const found = await pool.query<DueBatch>(
     `with busy as (
@@ -86,14 +151,14 @@ export async function queuedBatches(pool: pg.Pool, tenant: string): Promise<DueB
        where t.name = $1 and c.kind = 'scheduled' and c.phase in ('collecting', 'running') and c.fence is null
          and c.held is null and c.stop > clock_timestamp())
      select b.campaign, b.number, ceil(greatest(0, extract(epoch from
-       case when busy.yes then greatest(b.redemptions_due_at,
+       case when busy.yes or c.fence is not null and c.phase <> 'closed' then greatest(b.redemptions_due_at,
          b.redemptions_queued_at + $2 * interval '1 ms') else b.redemptions_due_at end
        - clock_timestamp())) * 1000)::int as "waitMs",
        case when c.kind = 'triggered' or b.claimed_until is not null then b.size end as pooled
      from batch b
      join campaign c on c.ref = b.campaign join tenant t on t.ref = c.tenant
      cross join busy
-     where t.name = $1 and b.redemptions_due_at is not null and c.fence is null and t.halted is null
+     where t.name = $1 and ${hasRedemptionsDue} and t.halted is null
      order by 3, c.deadline, b.campaign, b.number`,
     [tenant, giveWayMs],
   );

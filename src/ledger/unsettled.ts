@@ -16,7 +16,7 @@ export async function unsettledBatches(pool: pg.Pool, tenant: string): Promise<D
     `select distinct e.campaign, e.batch as number
      from effect e join campaign c on c.ref = e.campaign join tenant t on t.ref = c.tenant
      where t.name = $1 and t.halted is null and e.outcome is null and e.alive_until < clock_timestamp()
-       and (e.kind = 'redeem' and c.fence is null or e.kind = 'revoke' and c.phase = 'closed')
+       and (e.kind = 'redeem' and c.fence is null or e.kind in ('revoke', 'restore') and c.phase = 'closed')
      order by 1, 2`,
     [tenant],
   );
@@ -27,7 +27,7 @@ export async function unsettledBatches(pool: pg.Pool, tenant: string): Promise<D
 export async function openCampaignIds(pool: pg.Pool, tenant: string): Promise<string[]> {
   const found = await pool.query<{ id: string }>(
     `select c.id from campaign c join tenant t on t.ref = c.tenant
-     where t.name = $1 and c.kind = 'scheduled' and c.phase <> 'closed' and c.fence is null
+     where t.name = $1 and c.kind = 'scheduled' and c.phase not in ('executed', 'closed') and c.fence is null
        and (c.phase in ('collecting', 'running') or c.problem is null and c.stop > clock_timestamp())
      order by c.deadline, c.id`,
     [tenant],

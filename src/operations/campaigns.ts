@@ -1,11 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { permitMs } from '../domain/effect.ts';
+import type { Roll } from '../domain/roll.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { cancelByOperator, holdByOperator, refusesRelease, refusesRetry } from '../ledger/acts.ts';
 import { type CampaignRow, findCampaign } from '../ledger/campaigns.ts';
 import { countCampaign } from '../ledger/counts.ts';
+import { type FulfilmentLine, listFulfilments } from '../ledger/fulfilment-list.ts';
 import { listCampaigns } from '../ledger/listing.ts';
 import type { createPool } from '../ledger/pool.ts';
+import { type RollLine, readRoll } from '../ledger/roll.ts';
 import type { Answer, Starts } from '../starts.ts';
 import type { Log } from '../world.ts';
 import { away, type Operator, type Outcome, refused, sign } from './outcome.ts';
@@ -16,6 +19,7 @@ type Counts = Awaited<ReturnType<typeof countCampaign>>;
 export interface ShownCampaign {
   campaign: CampaignRow;
   counts: Counts;
+  fulfilments: FulfilmentLine[];
 }
 
 export interface CampaignsDeps {
@@ -37,7 +41,20 @@ export function createCampaigns(deps: CampaignsDeps) {
     /** One campaign with its counts as they stand now; undefined where it never was announced. */
     async show(id: CampaignId): Promise<ShownCampaign | undefined> {
       const campaign = await findCampaign(pool, id);
-      return campaign && { campaign, counts: await countCampaign(pool, campaign.ref) };
+      if (!campaign) return undefined;
+      const { ref } = campaign;
+      const fulfilments = await listFulfilments(pool, ref);
+      return { campaign, counts: await countCampaign(pool, ref), fulfilments };
+    },
+
+    /** The customers of a campaign whom a person has to look at; undefined where there is no such campaign. */
+    async roll(
+      id: CampaignId,
+      roll: Roll,
+      page: { limit: number; after?: string | undefined },
+    ): Promise<RollLine[] | undefined> {
+      const campaign = await findCampaign(pool, id);
+      return campaign && readRoll(pool, campaign.ref, roll, page);
     },
 
     hold: (id: CampaignId, operator: Operator, reason: string) => hold(deps, id, operator, reason),

@@ -9,7 +9,13 @@ import { knownCode } from '../ledger/codes.ts';
 import type { Happening, Member } from '../ledger/packing.ts';
 import { isMarkedSuppressed } from '../ledger/suppression-marks.ts';
 import { learnedSize } from '../ledger/tenants.ts';
-import type { AllocationCampaign, AllocationOutcome, LookUpOutcome, Promocode } from '../world.ts';
+import type {
+  AllocationCampaign,
+  AllocationOutcome,
+  Call,
+  LookUpOutcome,
+  Promocode,
+} from '../world.ts';
 import { effectKey, type Order } from './effect.ts';
 import { customersOf, readingOf } from './members.ts';
 import { addToTotal, holdOverTotal } from './reward-total.ts';
@@ -18,7 +24,9 @@ import { type Delivered, deliver } from './split.ts';
 
 /** Has the platform give the rewards. The same key again gives nothing new (platform contract). */
 export async function allocate(scene: Scene): Promise<Delivered> {
-  const from = scene.plan.recipe.includes('validate') ? 'validated' : 'screened';
+  const { recipe } = scene.plan;
+  const isRewarded = recipe.includes('validate') || recipe.includes('award');
+  const from = isRewarded ? 'validated' : 'screened';
   const members = scene.batch.members.filter(
     (member) => member.state === from && member.promoCode !== noCode,
   );
@@ -38,7 +46,7 @@ export async function allocate(scene: Scene): Promise<Delivered> {
   await addToTotal(scene, given);
   const stopped = await deliver(scene, {
     farSide: 'platform',
-    members: given,
+    items: given,
     maxPerCall: Math.min(scene.world.platform.maxItemsPerCall, learned ?? Infinity),
     build: (piece) => allocationOrder(scene, piece, { expiresAt }, promocodes),
     refuse: (member, fault) => ({
@@ -68,7 +76,7 @@ function forgone(member: Member): Happening {
   return { position: member.position, state: 'lapsed', reason };
 }
 
-function expiryOfCampaign(scene: Scene): number {
+export function expiryOfCampaign(scene: Pick<Scene, 'campaign' | 'plan'>): number {
   const { campaign, plan } = scene;
   return expiryOf({
     deadline: campaign.instants?.deadline ?? 0,
@@ -109,41 +117,58 @@ export function allocationOrder(
 ): Order<Map<string, AllocationOutcome>> {
   const positions = members.map((member) => member.position);
   const key = effectKey(scene, 'allocate', positions);
-  const { campaign, batch } = scene;
-  const { said } = batch;
   return {
     kind: 'allocate',
     key,
     positions,
     kept,
-    call: scene.world.platform.allocate({
-      key: `${campaign.campaignId}/${key}`,
-      campaign: {
-        id: campaign.campaignId,
-        kind: campaign.kind,
-        durationDays: scene.plan.durationDays,
-        ...describe({ ...campaign.details, ...said }),
-      },
-      allocations: members.map((member) => ({
-        key: keyOf(scene, member),
-        customerId: member.customerId,
-        promoCode: member.promoCode,
-        rewards: member.rewards,
-        expiresAt: kept.expiresAt,
-        actionId: said?.actionId ?? member.actionId,
-        ...(said?.templateId !== undefined && { templateId: said.templateId }),
-        ...scene.met?.get(member.customerId),
-        promocodeId: promocodes.get(member.promoCode)?.promocodeId,
-        promotionId: promocodes.get(member.promoCode)?.promotionId,
-      })),
-    }),
-    read: (answer) =>
-      members.map((member) => {
-        const outcome = answer.get(keyOf(scene, member));
-        if (!outcome) throw new Error('The adapter let an answer pass that leaves a key out');
-        return allocated(member, outcome);
-      }),
+    call: allocationCall(scene, members, { ...kept, key }, promocodes),
+    read: (answer) => members.map((member) => allocated(member, outcomeOf(scene, member, answer))),
   };
+}
+
+/** The call that has the platform give what these members hold, or are to hold. */
+export function allocationCall(
+  scene: Scene,
+  members: Member[],
+  { key, expiresAt }: { key: string; expiresAt: number },
+  promocodes: Map<string, Promocode>,
+): Call<Map<string, AllocationOutcome>> {
+  const { campaign, batch } = scene;
+  const { said } = batch;
+  return scene.world.platform.allocate({
+    key: `${campaign.campaignId}/${key}`,
+    campaign: {
+      id: campaign.campaignId,
+      kind: campaign.kind,
+      durationDays: scene.plan.durationDays,
+      ...describe({ ...campaign.details, ...said }),
+    },
+    allocations: members.map((member) => ({
+      key: keyOf(scene, member),
+      customerId: member.customerId,
+      promoCode: member.promoCode,
+      rewards: member.rewards,
+      ...(batch.startsAt !== undefined && { startsAt: batch.startsAt }),
+      expiresAt,
+      actionId: said?.actionId ?? member.actionId,
+      ...(said?.templateId !== undefined && { templateId: said.templateId }),
+      ...scene.met?.get(member.customerId),
+      promocodeId: promocodes.get(member.promoCode)?.promocodeId,
+      promotionId: promocodes.get(member.promoCode)?.promotionId,
+    })),
+  });
+}
+
+/** What an answer says of one member. */
+export function outcomeOf(
+  scene: Scene,
+  member: Member,
+  answer: ReadonlyMap<string, AllocationOutcome>,
+): AllocationOutcome {
+  const outcome = answer.get(keyOf(scene, member));
+  if (!outcome) throw new Error('The adapter let an answer pass that leaves a key out');
+  return outcome;
 }
 
 /** By what its checks said, or else by its details. */
@@ -160,7 +185,7 @@ function describe(
   };
 }
 
-function allocated(member: Member, outcome: AllocationOutcome): Happening {
+export function allocated(member: Member, outcome: AllocationOutcome): Happening {
   const { position } = member;
   if (outcome.status === 'declined') return { position, state: 'declined', reason: outcome.reason };
   const given = outcome.rewards ?? member.rewards;

@@ -1,7 +1,9 @@
+import { performance } from 'node:perf_hooks';
+import { setTimeout as delay } from 'node:timers/promises';
 import { cut } from '../domain/batching.ts';
 import { noCode } from '../domain/words.ts';
-import { record } from '../ledger/batches.ts';
-import { awaitAwards } from '../ledger/grant-pools.ts';
+import { hasRewards, record } from '../ledger/batches.ts';
+import { awaitAwards, awardsLagMs } from '../ledger/grant-pools.ts';
 import type { Happening, Member } from '../ledger/packing.ts';
 import type { Promotions } from '../world.ts';
 import { readingOf } from './members.ts';
@@ -31,6 +33,37 @@ export async function award(scene: Scene): Promise<undefined> {
     shown.length < happenings.length && (await awaitAwards(scene.pool, campaign, number));
   await record(scene.pool, scene.batch, isAwaited ? shown : happenings);
 }
+
+/**
+ * The same once Optimove has sent a scheduled campaign (guides: Auto Flow; OptiPromo Process, flow 2). Awards may
+ * show a while after event 13; as soon as any of the campaign do, whoever has none was given none.
+ */
+export async function awardExecuted(scene: Scene): Promise<undefined> {
+  const { promotions } = scene.world;
+  if (!promotions) throw new Error('This tenant has no Promotions');
+  const waiting = scene.batch.members.filter(
+    ({ state, promoCode }) =>
+      (state === 'screened' || state === 'published') && promoCode !== noCode,
+  );
+  const giveUpAt = performance.now() + awardsLagMs;
+  for (;;) {
+    const happenings: Happening[] = [];
+    for (const [code, members] of Map.groupBy(waiting, ({ promoCode }) => promoCode)) {
+      for (const piece of cut(members, promotions.maxCustomersPerCall)) {
+        happenings.push(...(await awardsOf(scene, promotions, code, piece)));
+      }
+    }
+    const isShown = happenings.some(({ state }) => state === 'rewarded');
+    const isEnough = isShown || happenings.length === 0 || performance.now() >= giveUpAt;
+    if (isEnough || (await hasRewards(scene.pool, scene.campaign.ref))) {
+      await record(scene.pool, scene.batch, happenings);
+      return;
+    }
+    await delay(lookAgainMs, undefined, { signal: scene.signal });
+  }
+}
+
+const lookAgainMs = 5_000;
 
 const notAwarded = 'not_awarded';
 

@@ -8,12 +8,15 @@ export const stageOf: Record<EffectKind, string> = {
   validate: 'validate',
   allocate: 'allocate',
   upload: 'upload',
+  publish: 'publish',
   approve: 'report',
   repeat: 'report',
   deny: 'report',
   redeem: 'redeem',
+  redeem_used: 'redeem',
   revoke: 'revoke',
   confirm: 'confirm',
+  restore: 'restore',
 };
 
 /** An effect that has begun. */

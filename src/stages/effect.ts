@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type EffectKind, permitMs } from '../domain/effect.ts';
 import { Fault } from '../domain/fault.ts';
+import { urgencyOf } from '../ledger/campaigns.ts';
 import { type Beginning, begin, type Intent, markUnknown, settle } from '../ledger/effects.ts';
 import type { Happening } from '../ledger/packing.ts';
 import { multirange } from '../ledger/positions.ts';
@@ -116,23 +117,25 @@ export function intentOf<A>({ campaign, batch }: Scene, order: Order<A>): Intent
 const stageOrder: Record<EffectKind, number> = {
   validate: 1,
   allocate: 2,
+  restore: 2,
   upload: 3,
+  publish: 4,
   approve: 4,
   deny: 4,
   repeat: 5,
   revoke: 3,
   redeem: 0,
+  redeem_used: 0,
   confirm: 0,
 };
 
 /** Where an order stands in its far side's queue. */
 export function rankOf<A>(scene: Scene, order: Order<A>): Rank {
   if (scene.urgency) return { ...scene.urgency, stage: stageOrder[order.kind] };
-  const deadline = scene.campaign.instants?.deadline ?? Date.now();
   return {
     class: 'bulk',
     // Redemptions have no deadline, so they come after everything that has one.
-    deadline: order.lowest ? Infinity : deadline,
+    deadline: order.lowest ? Infinity : urgencyOf(scene.campaign),
     stage: stageOrder[order.kind],
   };
 }

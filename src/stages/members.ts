@@ -1,3 +1,4 @@
+import { urgencyOf } from '../ledger/campaigns.ts';
 import type { Member } from '../ledger/packing.ts';
 import type { Reading } from '../world.ts';
 import type { Scene } from './scene.ts';
@@ -29,7 +30,7 @@ export function customersOf(members: readonly Member[]): Customer[] {
 
 /** What a reading call of this batch needs: its place in the queue, and when to give up. */
 export function readingOf(scene: Scene): Reading {
-  const deadline = scene.campaign.instants?.deadline ?? Date.now();
+  const deadline = urgencyOf(scene.campaign);
   const rank = { ...(scene.urgency ?? { class: 'bulk', deadline }), stage: 1 };
   return { rank, signal: scene.signal };
 }

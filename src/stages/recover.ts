@@ -3,13 +3,15 @@ import { type EffectKind, nextStep } from '../domain/effect.ts';
 import { type RevocationReason, revocationReasons } from '../domain/words.ts';
 import { type OpenEffect, type Outcome, openEffects, settle } from '../ledger/effects.ts';
 import type { Happening, Member } from '../ledger/packing.ts';
-import { promocodesOf, recoverAllocation } from './allocate.ts';
+import { recoverAllocation } from './allocate.ts';
 import { repeatConfirmation } from './confirm.ts';
 import { openDiary } from './diary.ts';
 import { type Performed, perform } from './effect.ts';
 import { membersAt } from './members.ts';
-import { redemptionOrder } from './redeem.ts';
+import { publication } from './publish.ts';
+import { repeatRedemptions } from './redeem.ts';
 import { repeatReport } from './report.ts';
+import { recoverRestoration } from './restore.ts';
 import { revocationOrder } from './revoke.ts';
 import type { Scene } from './scene.ts';
 import type { Delivered } from './split.ts';
@@ -52,10 +54,11 @@ async function takeNextStep(scene: Scene, effect: OpenEffect): Promise<Delivered
       await untilOver(scene, effect);
       return close(scene, effect, members, await recoverValidation(scene, effect, members));
     case 'look_up': {
-      const found = await recoverAllocation(scene, members);
+      const look = effect.kind === 'restore' ? recoverRestoration : recoverAllocation;
+      const found = await look(scene, members);
       if (found.length === members.length) return close(scene, effect, members, found);
       await untilOver(scene, effect);
-      return close(scene, effect, members, await recoverAllocation(scene, members));
+      return close(scene, effect, members, await look(scene, members));
     }
     case 'repeat': {
       if (effect.kind === 'upload') return repeatUpload(scene, effect, members);
@@ -101,17 +104,24 @@ async function repeat(scene: Scene, effect: OpenEffect, members: Member[]): Prom
     case 'deny':
     case 'repeat':
       return perform(scene, repeatReport(scene, effect.positions, kept));
+    case 'publish': {
+      const { count, deadline } = kept;
+      const facts = { count: Number(count), deadline: Number(deadline) };
+      return perform(scene, publication(scene, members, facts));
+    }
     case 'confirm':
       return perform(scene, await repeatConfirmation(scene, kept));
-    case 'redeem': {
-      const promocodes = await promocodesOf(scene, members);
-      return perform(
-        scene,
-        redemptionOrder(scene, members, { at: Number(kept['at']) }, promocodes),
-      );
+    case 'redeem':
+    case 'redeem_used':
+      return repeatRedemptions(scene, effect, members);
+    case 'revoke': {
+      const { repair } = kept;
+      const facts = {
+        reason: reasonOf(kept['reason']),
+        ...(typeof repair === 'string' && { repair }),
+      };
+      return perform(scene, revocationOrder(scene, members, facts));
     }
-    case 'revoke':
-      return perform(scene, revocationOrder(scene, members, { reason: reasonOf(kept['reason']) }));
     default:
       throw new Error(`An effect of kind ${effect.kind} is not recovered by a repeat`);
   }

@@ -1,21 +1,22 @@
 import { performance } from 'node:perf_hooks';
 import { permitMs } from '../domain/effect.ts';
 import { Fault } from '../domain/fault.ts';
-import { begin, markUnknown, settle, settleWithin } from '../ledger/effects.ts';
+import { begin, markUnknown, openEffects, settle, settleWithin } from '../ledger/effects.ts';
 import type { Member } from '../ledger/packing.ts';
 import { transaction } from '../ledger/pool.ts';
-import { redemptionsQueuedAtAll } from '../ledger/redemptions.ts';
-import type { Permit, Promocode, SlotRequest, Taken } from '../world.ts';
+import { redemptionsQueuedAtAll, toldUses } from '../ledger/redemptions.ts';
+import type { Permit, RedemptionReport, SlotRequest, Taken } from '../world.ts';
 import { promocodesOf } from './allocate.ts';
 import { type Diary, openDiary } from './diary.ts';
 import { intentOf, type Order, rankOf } from './effect.ts';
-import { redemptionOrder, redemptionsOf } from './redeem.ts';
+import { queuedMembers, redemptionOrder, redemptionsOf, type Words } from './redeem.ts';
 import type { Scene } from './scene.ts';
 
 /** The redemptions of one pool: an effect of its own, which shares its call with those of others. */
 interface Part {
   scene: Scene;
   members: Member[];
+  words: Words;
   order: Order<void>;
 }
 
@@ -35,13 +36,10 @@ export async function redeemTogether(scenes: readonly Scene[]): Promise<'told' |
   const [first] = parts;
   if (!first) return 'told';
   const { scene } = first;
-  const promocodes = await promocodesOf(
-    scene,
-    parts.flatMap(({ members }) => members),
-  );
   const { promotions } = scene.world;
   if (!promotions) throw new Error('This tenant has no Promotions');
-  const call = promotions.redeem(parts.flatMap((part) => reportsOf(part, promocodes)));
+  if (await mustGoApart(parts)) return 'apart';
+  const call = promotions.redeem(parts.flatMap(reportsOf));
   let started: Started[];
   let permit: Permit;
   try {
@@ -73,22 +71,40 @@ export async function redeemTogether(scenes: readonly Scene[]): Promise<'told' |
 async function partsOf(scenes: readonly Scene[]): Promise<Part[]> {
   const [first] = scenes;
   if (!first) return [];
+  const { pool, campaign } = first;
   const numbers = scenes.map(({ batch }) => batch.number);
-  const queuedAt = await redemptionsQueuedAtAll(first.pool, first.campaign.ref, numbers);
-  const all = scenes.flatMap(({ batch }) => batch.members);
-  const promocodes = await promocodesOf(first, all);
+  const queuedAt = await redemptionsQueuedAtAll(pool, campaign.ref, numbers);
+  const told = await toldUses(pool, campaign.ref, numbers);
+  const promocodes = await promocodesOf(first, scenes.flatMap(queuedMembers));
   return scenes.flatMap((scene): Part[] => {
-    const members = scene.batch.members.filter(
-      ({ state, redemption }) => state === 'allocated' && redemption === 'queued',
-    );
+    const { number } = scene.batch;
+    const members = queuedMembers(scene);
     if (members.length === 0) return [];
-    const at = queuedAt.get(scene.batch.number) ?? Date.now();
-    return [{ scene, members, order: redemptionOrder(scene, members, { at }, promocodes) }];
+    const at = queuedAt.get(number) ?? Date.now();
+    const words = { promocodes, told: told.get(number) };
+    return [{ scene, members, words, order: redemptionOrder(scene, members, { at }, words) }];
   });
 }
 
-function reportsOf({ scene, members, order }: Part, promocodes: ReadonlyMap<string, Promocode>) {
-  return redemptionsOf(scene, members, { at: Number(order.kept['at']) }, promocodes);
+/**
+ * Redemptions whose answer was lost are repeated first where others were queued since, because all in one call
+ * would be another one; and a code that nobody has asked Promotions for is asked for first.
+ */
+async function mustGoApart(parts: readonly Part[]): Promise<boolean> {
+  const [first] = parts;
+  if (!first) return false;
+  const { pool, campaign } = first.scene;
+  const keys = new Map(parts.map(({ scene, order }) => [scene.batch.number, order.key]));
+  const kinds = ['redeem', 'redeem_used'] as const;
+  const lost = await openEffects(pool, campaign.ref, { kinds });
+  if (lost.some(({ batch, key }) => keys.has(batch) && keys.get(batch) !== key)) return true;
+  return parts.some(({ members, words }) =>
+    members.some(({ promoCode }) => !words.promocodes.has(promoCode)),
+  );
+}
+
+function reportsOf({ scene, members, words, order }: Part): RedemptionReport[] {
+  return redemptionsOf(scene, members, { at: Number(order.kept['at']) }, words);
 }
 
 /** All or none; the slot is asked for last, as the order of locks wants it. */

@@ -2,31 +2,31 @@ import { cut, halve, halvingCalls } from '../domain/batching.ts';
 import type { Fault } from '../domain/fault.ts';
 import type { FarSide } from '../domain/words.ts';
 import { record } from '../ledger/batches.ts';
-import type { Happening, Member } from '../ledger/packing.ts';
+import type { Happening } from '../ledger/packing.ts';
 import { learnSize } from '../ledger/tenants.ts';
 import { type Order, perform } from './effect.ts';
 import type { Scene, Stop } from './scene.ts';
 
-/** How a list of members is sent in calls of a size the far side takes. */
-export interface Delivery<A> {
+/** How a list of members, or of customers, is sent in calls of a size the far side takes. */
+export interface Delivery<A, T> {
   farSide: FarSide;
-  members: Member[];
+  items: T[];
   maxPerCall: number;
-  build(members: Member[]): Order<A>;
-  /** What it means for members when the far side refuses the call that named them alone. */
-  refuse(member: Member, fault: Fault): Happening | undefined;
+  build(items: T[]): Order<A>;
+  /** What it means for an item when the far side refuses the call that named it. */
+  refuse(item: T, fault: Fault): Happening | Happening[] | undefined;
 }
 
 export type Delivered = Stop | 'stale' | undefined;
 
 /**
- * Sends members in as many calls as it takes. A call refused by 400 is halved to find who is refused,
+ * Sends items in as many calls as it takes. A call refused by 400 is halved to find who is refused,
  * with a bounded number of extra calls; another refusal is about the call as a whole. A call that is
  * too large teaches the far side's size. Stops early where the ledger admits no more.
  */
-export async function deliver<A>(scene: Scene, delivery: Delivery<A>): Promise<Delivered> {
-  const { farSide, members, build, refuse } = delivery;
-  let pieces = cut(members, delivery.maxPerCall);
+export async function deliver<A, T>(scene: Scene, delivery: Delivery<A, T>): Promise<Delivered> {
+  const { farSide, items, build, refuse } = delivery;
+  let pieces = cut(items, delivery.maxPerCall);
   let extraCalls = halvingCalls;
   for (let piece = pieces.shift(); piece; piece = pieces.shift()) {
     scene.signal.throwIfAborted();
@@ -54,7 +54,7 @@ export async function deliver<A>(scene: Scene, delivery: Delivery<A>): Promise<D
         await record(
           scene.pool,
           scene.batch,
-          piece.flatMap((member) => refuse(member, performed.fault) ?? []),
+          piece.flatMap((item) => refuse(item, performed.fault) ?? []),
         );
     }
   }

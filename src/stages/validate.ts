@@ -70,7 +70,7 @@ async function validateCode(
   await queue.comes(code);
   const stopped = await deliver(scene, {
     farSide: 'promotions',
-    members,
+    items: members,
     maxPerCall: Math.min(promotionsOf(scene).maxCustomersPerCall, learned ?? Infinity),
     build: (piece) => validationOrder(scene, promocode, piece, inactive),
     refuse: (member, fault) => refused(member, `promotions_refused: ${fault.message}`),

@@ -26,12 +26,12 @@ function isStorable(text: string): boolean {
 }
 
 /** Narrower than an id: it becomes part of the names of runs. */
-const campaignIdShape = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+const plainShape = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
 
-/** A campaign's id: letters, digits and `_ . -`, at most 64 of them. */
-export function readCampaignId(value: unknown): string | undefined {
+/** The id of a campaign, or of a channel it was sent through: letters, digits and `_ . -`, at most 64. */
+export function readPlainId(value: unknown): string | undefined {
   const id = readId(value);
-  return id !== undefined && campaignIdShape.test(id) ? id : undefined;
+  return id !== undefined && plainShape.test(id) ? id : undefined;
 }
 
 /** Free text, such as notes, as it came; none where it is empty or no database can hold it. */

@@ -4,9 +4,9 @@ import {
   caseless,
   isObject,
   readBoolean,
-  readCampaignId,
   readCodes,
   readId,
+  readPlainId,
   readText,
 } from './atoms.ts';
 
@@ -25,7 +25,7 @@ export function readCheck(body: unknown): Check | undefined {
   const action = fieldsOf(campaign?.['action']);
   const userId = readId(user?.['user_id']);
   const isVisitor = readBoolean(user?.['is_visitor']);
-  const campaignId = readCampaignId(campaign?.['id']);
+  const campaignId = readPlainId(campaign?.['id']);
   const promoCodes = action && readCodes(action['promo_codes']);
   if (userId === undefined || isVisitor === undefined || campaignId === undefined) return undefined;
   if (promoCodes === undefined || promoCodes.length > mostCodes) return undefined;

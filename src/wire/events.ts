@@ -3,17 +3,17 @@ import {
   caseless,
   isObject,
   readBoolean,
-  readCampaignId,
   readCodes,
   readDays,
   readId,
+  readPlainId,
   readText,
   readValues,
 } from './atoms.ts';
 import { readLocalTime } from './local-time.ts';
 
 /** Event types that are recorded and not acted on (API §5.4). */
-export const recordedTypes = [1, 2, 3, 13, 14] as const;
+export const recordedTypes = [2, 3, 14] as const;
 export type RecordedType = (typeof recordedTypes)[number];
 
 /** `sentAt` is the `TimeStamp` as an instant, where it can be read. */
@@ -28,6 +28,7 @@ export type HookEvent =
       sentAt: number | undefined;
     }
   | { kind: 'deleted'; type: 4; campaignId: string; sentAt: number | undefined }
+  | ExecutedEvent
   | TriggeredEvent
   | {
       kind: 'recorded';
@@ -42,6 +43,18 @@ export type HookEvent =
       campaignId: string | undefined;
       sentAt: number | undefined;
     };
+
+/**
+ * A campaign was sent: through one channel (event 13), or through at least one (event 1), which names none
+ * (API §5.4).
+ */
+export interface ExecutedEvent {
+  kind: 'executed';
+  type: 13 | 1;
+  campaignId: string;
+  channelId: string | undefined;
+  sentAt: number | undefined;
+}
 
 /** A customer met the trigger of a campaign (event 11; API §5.4, §5.7). */
 export interface TriggeredEvent {
@@ -78,7 +91,7 @@ export function readEvent(json: unknown, zone: string): EventReading {
   const type = Number(eventType);
   if (!Number.isSafeInteger(type)) return unusable('its EventTypeID is not a number');
 
-  const campaignId = readCampaignId(fields['campaignid']);
+  const campaignId = readPlainId(fields['campaignid']);
   const time = readLocalTime(fields['timestamp'], zone);
   const sentAt = 'instant' in time ? time.instant : undefined;
   const recorded = recordedTypes.find((each) => each === type);
@@ -86,7 +99,7 @@ export function readEvent(json: unknown, zone: string): EventReading {
     const channelId = readId(fields['channelid']);
     return usable({ kind: 'recorded', type: recorded, campaignId, channelId, sentAt });
   }
-  if (type !== 4 && type !== 5 && type !== 11) {
+  if (type !== 1 && type !== 4 && type !== 5 && type !== 11 && type !== 13) {
     return usable({ kind: 'unknown', type, campaignId, sentAt });
   }
 
@@ -97,6 +110,10 @@ export function readEvent(json: unknown, zone: string): EventReading {
   }
   if (type === 11) return readTriggered(fields, campaignId, sentAt);
   if (type === 4) return usable({ kind: 'deleted', type, campaignId, sentAt });
+  if (type === 1) {
+    return usable({ kind: 'executed', type, campaignId, channelId: undefined, sentAt });
+  }
+  if (type === 13) return readExecuted(fields, campaignId, sentAt);
   const clearance = readLocalTime(fields['clearancerequiredby'], zone);
   if ('unreadable' in clearance) {
     const reason = `its ClearanceRequiredBy cannot be used: ${clearance.unreadable}`;
@@ -105,6 +122,20 @@ export function readEvent(json: unknown, zone: string): EventReading {
   const durationDays = readDays(fields['campaignduration']);
   const deadline = clearance.instant;
   return usable({ kind: 'opened', type, campaignId, deadline, durationDays, sentAt });
+}
+
+/** Without a channel it tells of all of them; with one that cannot be read it tells of none. */
+function readExecuted(
+  fields: Record<string, unknown>,
+  campaignId: string,
+  sentAt: number | undefined,
+): EventReading {
+  const told = fields['channelid'] ?? '';
+  const channelId = readPlainId(told);
+  if (channelId === undefined && told !== '') {
+    return unusable('its ChannelID is not a plain id', 13, campaignId);
+  }
+  return usable({ kind: 'executed', type: 13, campaignId, channelId, sentAt });
 }
 
 /** What is not needed and cannot be read is left out (API §5.7: only customer, campaign and codes are). */

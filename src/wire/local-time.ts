@@ -32,6 +32,18 @@ export function writeLocalTime(instant: number, zone: string): string {
   return DateTime.fromMillis(instant, { zone }).toFormat('yyyy-MM-dd HH:mm:ss');
 }
 
+const date = /^(\d{4}-\d{2}-\d{2})(?:[ T]|$)/;
+
+/** The `YYYY-MM-DD` of a date, or of a local time; undefined where there is no such day. */
+export function readLocalDate(value: unknown): string | undefined {
+  const day = typeof value === 'string' ? date.exec(value.trim())?.[1] : undefined;
+  if (day === undefined) return undefined;
+  const midnight = Date.parse(day);
+  if (Number.isNaN(midnight)) return undefined;
+  // The 31st of a shorter month is read as a day of the next one.
+  return new Date(midnight).toISOString().startsWith(day) ? day : undefined;
+}
+
 /** The local date of an instant: `YYYY-MM-DD`. */
 export function writeLocalDate(instant: number, zone: string): string {
   return DateTime.fromMillis(instant, { zone }).toFormat('yyyy-MM-dd');

@@ -3,26 +3,21 @@ import {
   CancellationScope,
   condition,
   continueAsNew,
-  executeChild,
   isCancellation,
-  log,
   setHandler,
   sleep,
   workflowInfo,
 } from '@temporalio/workflow';
 import type { Standing } from '../activities/campaign.ts';
 import type { Acting } from '../domain/act.ts';
-import { cut, sliceBatches } from '../domain/batching.ts';
 import type { Announcement } from '../domain/campaign.ts';
 import type { CampaignId } from '../domain/words.ts';
 import { answerOperators, cancelByButton, isEndedByButton, type RunState } from './acts.ts';
 import { close, takeBack } from './closing.ts';
-import { workflowId } from './ids.ts';
-import { inheritedAttributes } from './inherited.ts';
 import { campaignChanged, campaignFenced, campaignProgress, sliceAdvanced } from './messages.ts';
+import { walkPass } from './passes.ts';
 import { createProgress } from './progress.ts';
 import { audience, ledger } from './proxies.ts';
-import { type SliceEnd, type SliceInput, slice } from './slice.ts';
 
 /** An audience that is empty right after the webhook is asked for again, this long in all. */
 const emptyForMs = 120_000;
@@ -156,37 +151,9 @@ async function live(
   async function walkOnePass(): Promise<number> {
     const { pass, unfinished } = await ledger.startPass({ ref });
     progress.passed(pass, unfinished.length);
-    const walked = cut(unfinished, sliceBatches);
-    let finished = 0;
-    for (const [index, batches] of walked.entries()) {
-      const number = index + 1;
-      progress.slicing(number);
-      const end = await walkSlice({ ref, pass, slice: number, batches, stages, lanes });
-      finished += end.finished;
-      progress.sliced(end);
-      if (end.stopped['held']) run.held = true;
-      // What stopped one batch stops them all: the rest is for the pass after the release.
-      if (Object.keys(end.stopped).length > 0) break;
-    }
-    return finished;
-  }
-
-  /** A slice that somebody ended has finished nothing we know of: the next pass takes what is left. */
-  async function walkSlice(input: SliceInput): Promise<SliceEnd> {
-    const { pass, batches } = input;
-    try {
-      return await executeChild(slice, {
-        typedSearchAttributes: inheritedAttributes(),
-        workflowId: workflowId.slice(workflowInfo().workflowId, pass, input.slice),
-        workflowTaskTimeout: '2s',
-        args: [input],
-        staticSummary: `pass ${pass}, batches ${batches[0]} to ${batches.at(-1)}`,
-      });
-    } catch (error) {
-      if (CancellationScope.current().consideredCancelled) throw error;
-      log.warn('a slice was ended; the next pass takes the rest', { slice: input.slice });
-      return { finished: 0, failed: batches.length, stopped: { ended: 1 } };
-    }
+    const walked = await walkPass({ ref, pass, batches: unfinished, stages, lanes }, progress);
+    if (walked.stopped['held']) run.held = true;
+    return walked.finished;
   }
 
   /** True when the deadline has come; false when it was moved meanwhile. */

@@ -39,6 +39,7 @@ export async function cancellation(start: CancellationStart): Promise<string> {
   const fenced = await (start.by === 'operator' ? ledger.fenceOf(id) : ledger.fenceDeleted(id));
   const { ref } = fenced;
   await told;
+  await tellFulfilments(id, ref);
   await quiet(ref);
   for (let { fence } = fenced; ; ) {
     if (fence === 'operator') {
@@ -46,8 +47,8 @@ export async function cancellation(start: CancellationStart): Promise<string> {
       await takeBack(ref, 'operator');
       await withdraw(start, ref, Infinity);
     } else {
-      await audience.collectCanceled({ ref });
-      await takeBack(ref, 'canceled');
+      // The list lives for two hours, and nobody whom it alone names was given anything: neither waits.
+      await Promise.all([audience.collectCanceled({ ref }), takeBack(ref, 'canceled')]);
     }
     await ledger.lapse({ ref, reason: 'canceled' });
     const reason = fence === 'operator' ? 'canceled' : 'deleted';
@@ -65,6 +66,14 @@ async function tellRun(id: CampaignId): Promise<void> {
     await getExternalWorkflowHandle(workflowId.campaign(id)).signal(campaignFenced);
   } catch {
     // The fence alone keeps a run that was not reached from doing anything.
+  }
+}
+
+/** What waits for a lead time need not wait any longer. */
+async function tellFulfilments(id: CampaignId, ref: number): Promise<void> {
+  for (const channel of await ledger.openChannels({ ref })) {
+    const run = getExternalWorkflowHandle(workflowId.fulfilment({ ...id, channel }));
+    await run.signal(campaignFenced).catch(() => log.info('no run to tell', { channel }));
   }
 }
 

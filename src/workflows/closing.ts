@@ -35,7 +35,8 @@ export async function close(
   return reason;
 }
 
-async function leaveExpiryBehind({ tenant, campaignId }: CampaignId): Promise<void> {
+/** Sleeps until the rewards end; it outlives whoever leaves it behind. */
+export async function leaveExpiryBehind({ tenant, campaignId }: CampaignId): Promise<void> {
   const id = { tenant, campaignId };
   try {
     await startChild(expiry, {

@@ -10,8 +10,12 @@ export const workflowId = {
   slice: (parent: string, pass: number, slice: number) => `${parent}/slice/${pass}.${slice}`,
   cancellation: (id: CampaignId) => `${id.tenant}/cancellation/${id.campaignId}`,
   revocation: (parent: string, reason: string) => `${parent}/revocation/${reason}`,
+  fulfilment: (id: CampaignId & { channel: string }) =>
+    `${id.tenant}/fulfilment/${id.campaignId}/${id.channel || 'all'}`,
   expiry: (id: CampaignId) => `${id.tenant}/expiry/${id.campaignId}`,
   grants: (tenant: string) => `${tenant}/grants`,
+  poll: (tenant: string) => `${tenant}/poll`,
+  reconciliation: (tenant: string, subject: string) => `${tenant}/reconciliation/${subject}`,
   settlement: (tenant: string) => `${tenant}/settlement`,
 };
 

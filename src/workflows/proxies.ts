@@ -45,11 +45,36 @@ export const ledger = proxyActivities<
     | 'spreadSuppressions'
     | 'answerOverdue'
     | 'hearGrants'
+    | 'openFulfilment'
+    | 'fulfilmentStanding'
+    | 'markRead'
+    | 'sentStanding'
+    | 'settleSent'
+    | 'noteWaking'
+    | 'closeFulfilment'
+    | 'openChannels'
+    | 'dayBefore'
+    | 'batchesToReconcile'
+    | 'leaveBooks'
+    | 'noteProblem'
+    | 'endReconciliation'
   >
 >({ startToCloseTimeout: '5 minutes', heartbeatTimeout: noticedWithin, retry: persistent });
 
 /** Reads the audience, up to a thousand pages behind other work in the limiter. */
-export const audience = proxyActivities<Pick<Activities, 'collectAudience' | 'collectCanceled'>>({
+export const audience = proxyActivities<
+  Pick<
+    Activities,
+    | 'collectAudience'
+    | 'collectCanceled'
+    | 'collectExecuted'
+    | 'collectSent'
+    | 'findExecuted'
+    | 'beginReconciliation'
+    | 'stageEnds'
+    | 'stageEvidence'
+  >
+>({
   startToCloseTimeout: '2 hours',
   heartbeatTimeout: noticedWithin,
   retry: patient,
@@ -74,6 +99,7 @@ export const upkeep = proxyActivities<
   Pick<
     Activities,
     | 'giveGrants'
+    | 'reconcileBatches'
     | 'redeemBatch'
     | 'settleBatch'
     | 'settlePool'

@@ -16,6 +16,7 @@ import type { CampaignId } from '../domain/words.ts';
 import { campaign } from './campaign.ts';
 import { cancellation } from './cancellation.ts';
 import { expiry } from './expiry.ts';
+import { type FulfilmentStart, fulfilment } from './fulfilment.ts';
 import { attributesOf, workflowId } from './ids.ts';
 import { campaignChanged, kick } from './messages.ts';
 import { ledger, upkeep } from './proxies.ts';
@@ -68,6 +69,7 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
     }
     probeInMs = firstProbeMs;
     for (const campaignId of debts.open) await startCampaign(campaignId);
+    for (const one of debts.executed ?? []) await startFulfilment({ tenant, ...one });
     for (const debt of debts.suppressions) await pay(debt, upkeep.settleSuppressions);
     for (const debt of debts.unknown.slice(0, sliceBatches)) {
       await pay(debt, upkeep.settleBatch);
@@ -140,6 +142,19 @@ export async function settlement({ tenant }: { tenant: string }): Promise<void> 
         args: [id],
       });
       log.warn('a campaign had no run and was given one', id);
+    } catch {
+      // "Already started" is the ordinary case.
+    }
+  }
+
+  async function startFulfilment(id: FulfilmentStart): Promise<void> {
+    try {
+      await startChild(fulfilment, {
+        ...runOf(id),
+        workflowId: workflowId.fulfilment(id),
+        args: [id],
+      });
+      log.warn('a fulfilment had no run and was given one', { ...id });
     } catch {
       // "Already started" is the ordinary case.
     }

@@ -65,6 +65,8 @@ export function openWorld(urls: Urls, change: Partial<TenantSettings> = {}) {
       },
       scheduled: {
         conditional: 'managed',
+        executed: 'assignments',
+        notSent: 'list',
         activation: 'immediate',
         codes: 'all',
         clearanceMarginMs: 30_000,
@@ -74,6 +76,8 @@ export function openWorld(urls: Urls, change: Partial<TenantSettings> = {}) {
       },
       claims: undefined,
       triggerChannels: [],
+      executedChannels: [],
+      hearsEventOne: false,
       limits: { maxAudience: 2_000_000, onlyCustomers: [] },
       ...change,
     },

@@ -90,6 +90,19 @@ test('a scheduled campaign’s allocation says no more than before, to the lette
   ]);
 });
 
+test('a promotion that begins later tells the platform when', async () => {
+  const { world, bodies } = await sentTo({ results: [] });
+  const startsAt = Date.UTC(2029, 11, 2);
+  const allocations = order.allocations.map((each) => ({ ...each, startsAt }));
+  await world.platform
+    .allocate({ ...order, allocations })
+    .send(permit())
+    .catch(() => {});
+  expect(JSON.parse(bodies()[0] ?? '')).toMatchObject({
+    allocations: [{ startsAt: '2029-12-02T00:00:00.000Z', expiresAt: '2030-01-01T00:00:00.000Z' }],
+  });
+});
+
 test('what is known of a trigger reaches the platform', async () => {
   const { world, bodies } = await sentTo({ results: [] });
   const known = {

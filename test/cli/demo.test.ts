@@ -14,8 +14,9 @@ async function refused(args: string[]): Promise<{ code: number | null; err: stri
 }
 
 test.each([
-  [['--flow', 'publisher'], '--flow takes managed or claimed, not publisher'],
-  [['--flow', 'claimed', '--triggered'], '--flow and --triggered exclude each other'],
+  [['--flow', 'gate'], '--flow takes managed, claimed, publisher, automatic, executions, not gate'],
+  [['--cancel', 'never'], '--cancel takes before, during, after, not never'],
+  [['--flow', 'claimed', '--triggered'], '--flow, --triggered and --cancel exclude each other'],
   [['--flow', 'claimed', '--customers', '0'], '--customers takes a whole number from 1 on, not 0'],
 ])('the demo refuses what it cannot show, and says what it can: %j', async (args, said) => {
   const { code, err } = await refused(args);

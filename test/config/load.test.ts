@@ -61,6 +61,8 @@ test('only four keys are needed; the rest has its default or is off', () => {
       },
       scheduled: {
         conditional: 'managed',
+        executed: 'off',
+        notSent: 'list',
         activation: 'immediate',
         codes: 'all',
         clearanceMarginMs: 30_000,
@@ -70,6 +72,8 @@ test('only four keys are needed; the rest has its default or is off', () => {
       },
       claims: undefined,
       triggerChannels: [],
+      executedChannels: [],
+      hearsEventOne: false,
       limits: { maxAudience: 2_000_000, onlyCustomers: [] },
     },
   ]);
@@ -153,19 +157,11 @@ test('a mistake names the line it stands in', () => {
   );
 });
 
-test.each([
-  ['the publisher flow', { publisher: { baseUrl: 'http://p.test', apiKey: 'k' } }, 'publisher'],
-  ['the listener of event 13', { listeners: { 13: [504] } }, 'listeners.13'],
-  ['the listener of event 1', { listeners: { 1: false } }, 'listeners.1'],
-  ['a sorted audience', { scheduled: { sortBy: {} } }, 'scheduled.sortBy'],
-  ['a publisher’s campaign', { scheduled: { conditional: 'publisher' } }, 'scheduled.conditional'],
-  ['a shadow campaign', { scheduled: { conditional: 'shadow' } }, 'scheduled.conditional'],
-  ['executions', { scheduled: { executed: 'executions' } }, 'scheduled.executed'],
-  ['revocation of what was not sent', { scheduled: { notSent: 'revoke' } }, 'scheduled.notSent'],
-])('%s is refused in words, as not built yet', (_name, change, path) => {
-  expect(mistakesOf(fileOf({ ...acme, ...change }))).toEqual([
+test('a sorted audience is refused in words, as not built yet', () => {
+  const sorted = { ...acme, scheduled: { sortBy: {} } };
+  expect(mistakesOf(fileOf(sorted))).toEqual([
     {
-      path: expect.stringContaining(`tenants.acme.${path}`),
+      path: 'tenants.acme.scheduled.sortBy',
       message: expect.stringContaining('not built yet'),
     },
   ]);

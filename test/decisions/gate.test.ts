@@ -290,6 +290,9 @@ test('a publisher decides in our place: the body goes to it as it came, once a t
           bodies.push(JSON.parse(body.toString()));
           return body.toString().includes('"ann"');
         },
+        publish: () => {
+          throw new Error('no check hands a batch over');
+        },
       },
     }),
   });

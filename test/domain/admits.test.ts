@@ -14,7 +14,7 @@ const kind = fc.constantFrom(...effectKinds);
 const standing = fc.subarray([...standings].slice(1)).map((more): Standing[] => ['open', ...more]);
 const now = fc.integer({ min: 0, max: 3_000 });
 
-const giving: EffectKind[] = ['validate', 'allocate', 'upload', 'approve'];
+const giving: EffectKind[] = ['validate', 'allocate', 'upload', 'publish', 'approve'];
 
 test('what stands against a campaign only ever takes away, never admits more', () => {
   fc.assert(
@@ -64,10 +64,11 @@ test('taking back is admitted always', () => {
   );
 });
 
-test('a deleted campaign admits taking back alone', () => {
+test('a deleted campaign admits taking back, and telling what was used', () => {
   fc.assert(
     fc.property(kind, now, (one, at) => {
-      expect(admits(one, ['open', 'deleted'], at, instants)).toBe(one === 'revoke');
+      const isAdmitted = one === 'revoke' || one === 'redeem_used';
+      expect(admits(one, ['open', 'deleted'], at, instants)).toBe(isAdmitted);
     }),
   );
 });
@@ -79,26 +80,36 @@ test.each<[EffectKind, Standing, number, boolean]>([
   ['repeat', 'operator', 0, false],
   ['redeem', 'held', 3_000, true],
   ['redeem', 'halted', 0, false],
+  ['redeem', 'operator', 0, false],
+  ['redeem_used', 'operator', 3_000, true],
+  ['redeem_used', 'halted', 0, false],
   ['confirm', 'held', 3_000, true],
   ['confirm', 'operator', 0, false],
+  ['restore', 'open', 3_000, true],
+  ['restore', 'held', 0, false],
+  ['restore', 'halted', 0, false],
+  ['restore', 'operator', 0, false],
   ['allocate', 'open', 999, true],
   ['allocate', 'open', 1_000, false],
 ])('%s of a campaign that is %s at %i is admitted: %s', (one, has, at, admitted) => {
   expect(admits(one, ['open', has], at, instants)).toBe(admitted);
 });
 
-test('a lost validation is read or given up, a lost allocation looked up, all else repeated', () => {
+test('a lost validation is read or given up, what gives is looked up, all else repeated', () => {
   const steps = effectKinds.map((one) => [one, nextStep(one, 'assignments')]);
   expect(Object.fromEntries(steps)).toEqual({
     validate: 'read_assignments',
     allocate: 'look_up',
     upload: 'repeat',
+    publish: 'repeat',
     approve: 'repeat',
     repeat: 'repeat',
     deny: 'repeat',
     redeem: 'repeat',
+    redeem_used: 'repeat',
     revoke: 'repeat',
     confirm: 'repeat',
+    restore: 'look_up',
   });
   expect(nextStep('validate', 'lapse')).toBe('lapse');
 });

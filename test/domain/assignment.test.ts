@@ -21,6 +21,7 @@ const causes: Causes['state'][] = [
   'passed',
   'cleared',
   'screened_out',
+  'published',
   'rewarded',
   'refused',
   'allocated',
@@ -50,11 +51,12 @@ test('nothing leaves revoked, used or expired', () => {
   }
 });
 
-test('only the opening of a new epoch leads out of lapsed into something a stage takes up', () => {
+test('only a new epoch leads out of lapsed, and only an award out of published, into a stage', () => {
   const out = movesOf(transitions.state).filter(
     ({ from, to }) => isFinalName(from) && to !== undefined && !isFinalName(to),
   );
   expect(out.map(({ cause, from }) => `${from} by ${cause}`)).toEqual([
+    'published by rewarded',
     'lapsed by reopened',
     'lapsed by reopened_rewarded',
   ]);
@@ -74,6 +76,39 @@ test('an assignment is allocated only after it was screened', () => {
       if (after(history) === 'allocated') expect(history).toContain('passed');
     }),
   );
+});
+
+test('whoever was handed to the publisher waits for event 13: awarded, refused, lapsed at its end, or taken back', () => {
+  const out = movesOf(transitions.state).filter(({ from }) => from === 'published');
+  expect(out.map(({ cause, to }) => [cause, to])).toEqual([
+    ['rewarded', 'validated'],
+    ['refused', 'refused'],
+    ['lapsed', 'lapsed'],
+    ['revoked', 'revoked'],
+  ]);
+  expect([isFinal('published'), isHeld('published')]).toEqual([true, false]);
+});
+
+test('what is handed over was screened, and is given only by an award', () => {
+  fc.assert(
+    fc.property(fc.array(fc.constantFrom(...causes)), (history) => {
+      if (!history.includes('published')) return;
+      if (after(history) === 'published') expect(history).toContain('passed');
+      const at = history.indexOf('published');
+      const isHandedOver = after(history.slice(0, at + 1)) === 'published';
+      const given = history.indexOf('allocated', at);
+      if (!isHandedOver || given < 0 || after(history.slice(0, given + 1)) !== 'allocated') return;
+      expect(history.slice(at, given)).toContain('rewarded');
+    }),
+  );
+});
+
+test('only somebody whom we never told is left to others, and nothing we say changes that', () => {
+  const { clearance } = transitions;
+  expect(movesOf(clearance).filter(({ to }) => to === 'delegated')).toEqual([
+    { cause: 'delegated', from: 'none', to: 'delegated' },
+  ]);
+  expect(movesOf(clearance).filter(({ from }) => from === 'delegated')).toEqual([]);
 });
 
 test('the same cause twice is the same as once', () => {

@@ -34,7 +34,8 @@ async function judgeCampaign(
   const { states, redemptions } = counts;
   const deleted = plan.cancelAt !== undefined;
 
-  const heard = books.approved - counts.approvedCustomers;
+  const isManaged = plan.flow === undefined || plan.flow === 'managed';
+  const heard = isManaged ? books.approved - counts.approvedCustomers : 0;
   if (heard < 0 || heard > counts.unknownCustomers) {
     wrong.push(
       say(
@@ -51,15 +52,18 @@ async function judgeCampaign(
   // Whoever was declined unheard is taken back like everybody, when there is no time to ask.
   compare('declined', states['declined'] ?? 0, books.declined, true);
   compare('redeemed', redemptions['told'] ?? 0, books.redeemed, deleted);
-  compare('denied', counts.deniedCustomers, books.denied, true);
+  // Whoever was asked about, and not sent, is denied without a word to Optimove.
+  if (plan.flow === undefined) compare('denied', counts.deniedCustomers, books.denied, true);
 
   if (deleted && books.allocated > 0) wrong.push(say(`${books.allocated} are left after event 4`));
   const unheard = await countMembers(pool, campaign.ref, { state: 'allocated', told: 'unknown' });
-  if (books.allocatedNotApproved > unheard) {
+  if (isManaged && books.allocatedNotApproved > unheard) {
     wrong.push(
       say(`${books.allocatedNotApproved} hold something, and only ${unheard} are unknown`),
     );
   }
+  const lapsed = states['lapsed'] ?? 0;
+  if (!isManaged && !deleted && lapsed > 0) wrong.push(say(`${lapsed} lapsed after it was sent`));
   if (plan.hasTime) wrong.push(...(await judgeLossless(pool, campaign)).map(say));
   return wrong;
 }

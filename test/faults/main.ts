@@ -1,18 +1,22 @@
 import { parseArgs } from 'node:util';
 import Table from 'cli-table3';
+import { flowPlanOf, type PlayedFlow, playedFlows } from './flow-plan.ts';
 import { runGateSeed } from './gate-seed.ts';
 import { farSides, type Outage, playOutage } from './outage.ts';
+import { planOf } from './plan.ts';
 import { plantedBugs } from './planted.ts';
 import { plantAll } from './planting.ts';
 import { measureRecovery } from './recovery.ts';
 import { runSeed, type SeedResult } from './seed.ts';
 
 const usage = `npm run faults -- [--gate] [--seeds N] [--seed S] [--parallel P] [--json]
+npm run faults -- --flows FLOW [--seeds N] [--seed S] [--parallel P] [--json]
 npm run faults -- --recovery [--seeds N] [--json]
 npm run faults -- --outages [--json]
 npm run faults -- --planted [--only NAME] [--json]
 
   --gate         checks are asked while gateways die, instead of campaigns run
+  --flows FLOW   campaigns are played beyond their sending: managed, publisher, automatic, executions, or all
   --seeds N      how many seeds to play, or kills to measure (10)
   --seed S       the first of them (1); alone: this seed only, with its story
   --parallel P   how many worlds at once (3; with --gate 1, because answers are timed)
@@ -31,6 +35,7 @@ interface Wishes {
   parallel: number;
   json: boolean;
   gate: boolean;
+  flows: PlayedFlow | 'all' | undefined;
   recovery: boolean;
   outages: boolean;
   planted: boolean;
@@ -45,30 +50,39 @@ function readWishes(): Wishes {
       parallel: { type: 'string' },
       json: { type: 'boolean', default: false },
       gate: { type: 'boolean', default: false },
+      flows: { type: 'string' },
       recovery: { type: 'boolean', default: false },
       outages: { type: 'boolean', default: false },
       planted: { type: 'boolean', default: false },
       only: { type: 'string', default: '' },
     },
   });
-  const { seed, seeds = seed === undefined ? '10' : '1', ...rest } = values;
+  const { seed, seeds = seed === undefined ? '10' : '1', flows: wished, ...rest } = values;
+  const flows = [...playedFlows, 'all' as const].find((flow) => flow === wished);
+  if (wished !== undefined && flows === undefined) {
+    throw new Error(`--flows takes ${playedFlows.join(', ')} or all, not ${wished}\n\n${usage}`);
+  }
   const { parallel = rest.gate ? '1' : '3', ...more } = rest;
   const numbers = { first: Number(seed ?? 1), seeds: Number(seeds), parallel: Number(parallel) };
   for (const number of Object.values(numbers)) {
     if (Number.isInteger(number) && number > 0) continue;
     throw new Error(`--seeds, --seed and --parallel take whole numbers from 1 on\n\n${usage}`);
   }
-  return { ...numbers, ...more };
+  return { ...numbers, ...more, flows };
 }
 
-async function playSeeds({ first, seeds, parallel, json, gate }: Wishes): Promise<number> {
+async function playSeeds(wishes: Wishes): Promise<number> {
+  const { first, seeds, parallel, json, gate, flows } = wishes;
+  const planned = (seed: number) =>
+    flows === undefined ? planOf(seed) : flowPlanOf(seed, flows === 'all' ? undefined : flows);
   const results: SeedResult[] = [];
   const left = Array.from({ length: seeds }, (_, index) => first + index).values();
   const lane = async (): Promise<void> => {
     for (const seed of left) {
-      const result = await (gate ? runGateSeed(seed) : runSeed(seed));
+      const result = await (gate ? runGateSeed(seed) : runSeed(seed, planned(seed)));
       results.push(result);
-      tell(result, { withStory: seeds === 1, gate });
+      const option = gate ? '--gate ' : flows === undefined ? '' : `--flows ${flows} `;
+      tell(result, { withStory: seeds === 1, gate, option });
     }
   };
   await Promise.all(Array.from({ length: Math.min(parallel, seeds) }, lane));
@@ -81,7 +95,7 @@ async function playSeeds({ first, seeds, parallel, json, gate }: Wishes): Promis
 
 function tell(
   result: SeedResult,
-  { withStory, gate }: { withStory: boolean; gate: boolean },
+  { withStory, gate, option }: { withStory: boolean; gate: boolean; option: string },
 ): void {
   const { seed, seconds, customers, story, wrong, falls, evidence } = result;
   const people = `${customers} ${gate ? 'checks' : 'customers'}`;
@@ -92,9 +106,7 @@ function tell(
   for (const line of falls) say(`    ended by itself: ${line}`);
   for (const line of wrong) say(`  ✗ ${line}`);
   if (evidence === undefined) return;
-  say(
-    `  evidence: ${evidence}\n  again:    npm run faults -- ${gate ? '--gate ' : ''}--seed ${seed}`,
-  );
+  say(`  evidence: ${evidence}\n  again:    npm run faults -- ${option}--seed ${seed}`);
 }
 
 /** Each kill in a world of its own; on a quiet machine these are the figures that must hold. */

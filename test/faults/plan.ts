@@ -1,6 +1,7 @@
 import type { CampaignOptions } from '../../sandbox/campaign.ts';
 import type { FaultRule } from '../../sandbox/faults.ts';
 import type { Tenancy } from '../whole/tenancy.ts';
+import type { PlayedFlow } from './flow-plan.ts';
 import { type Incident, pickIncidents } from './incidents.ts';
 import { createPicks, type Picks } from './picks.ts';
 
@@ -25,6 +26,11 @@ export interface CampaignPlan {
   cancelAt: number | 'end' | undefined;
   /** Its deadline leaves time for everything: then everybody must have been decided by it. */
   hasTime: boolean;
+  /** Where the campaign is played beyond its sending: which way it goes, and how that is told. */
+  flow?: PlayedFlow;
+  /** It is sent so long after its deadline, or after the instant at which it would be announced. */
+  executedLaterMs?: number;
+  event?: 1 | 13;
 }
 
 export function planOf(seed: number): Plan {

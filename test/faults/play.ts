@@ -3,6 +3,7 @@ import type { FaultRule } from '../../sandbox/faults.ts';
 import { isHeard } from '../../sandbox/webhooks.ts';
 import { until } from '../whole/until.ts';
 import { canFillDisks, emptyDisk, fillDisk } from './disk.ts';
+import { isAnnounced } from './flow-plan.ts';
 import type { Incident } from './incidents.ts';
 import type { CampaignPlan, Plan } from './plan.ts';
 import { campaignsSettle } from './settled.ts';
@@ -55,15 +56,48 @@ async function playCampaign(
   at: (ms: number) => Promise<void>,
   note: (line: string) => void,
 ): Promise<void> {
-  const { announceAtMs, reschedule, cancelAt } = campaign.plan;
-  const events = [at(announceAtMs).then(() => send(world, campaign, 'announce', note))];
+  const { announceAtMs, reschedule, cancelAt, flow } = campaign.plan;
+  const announced = async () => {
+    await at(announceAtMs);
+    if (isAnnounced(campaign.plan)) await send(world, campaign, 'announce', note);
+  };
+  const told = announced();
+  const events = [told];
   if (typeof cancelAt === 'number') {
     events.push(at(cancelAt).then(() => send(world, campaign, 'cancel', note)));
   }
+  if (flow) events.push(told.then(() => execute(world, campaign, note)));
   await Promise.all(events);
-  if (!reschedule) return;
+  if (!reschedule || flow) return;
   await at(reschedule.atMs);
   await send(world, campaign, 'reschedule', note);
+}
+
+/** Optimove sends a campaign after its deadline, through each of its channels; a deleted one to nobody. */
+async function execute(
+  world: World,
+  { campaignId, plan }: Played,
+  note: (line: string) => void,
+): Promise<void> {
+  const { sandbox, hookUrls } = world;
+  const { deadline } = sandbox.verdict(tenant, campaignId);
+  const dueMs = isAnnounced(plan) && deadline !== undefined ? Date.parse(deadline) : Date.now();
+  await delay(Math.max(0, dueMs - Date.now()) + (plan.executedLaterMs ?? 0));
+  if (sandbox.verdict(tenant, campaignId).canceled) return;
+  const { event = 13, options } = plan;
+  for (const channelId of event === 1 ? [undefined] : (options.channels ?? [])) {
+    let attempt = 0;
+    await until(
+      `a gateway hears that campaign ${campaignId} was sent`,
+      async () => {
+        const hookUrl = hookUrls[attempt++ % hookUrls.length];
+        const how = { event, ...(hookUrl && { hookUrl }), ...(channelId && { channelId }) };
+        return (await sandbox.execute(tenant, campaignId, how)).some(isHeard);
+      },
+      senderPatienceMs,
+    );
+    note(`campaign ${campaignId}: event ${event} (${channelId}) was taken, at attempt ${attempt}`);
+  }
 }
 
 /** Sends an event until a gateway has taken it: from then on it must be heeded, whatever comes. */

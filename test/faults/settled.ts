@@ -1,6 +1,7 @@
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { findCampaign } from '../../src/ledger/campaigns.ts';
 import { countCampaign } from '../../src/ledger/counts.ts';
+import { openChannels } from '../../src/ledger/fulfilment-list.ts';
 import { workflowId } from '../../src/workflows/ids.ts';
 import { until } from '../whole/until.ts';
 import { tenant, type World } from './world.ts';
@@ -49,6 +50,8 @@ async function unsettledOf({ pool, client }: World, campaignId: string): Promise
     const run = client.workflow.getHandle(workflowId[story]({ tenant, campaignId }));
     if (await isRunning(run)) return say(`has its ${story} still running`);
   }
+  const channels = campaign.fence ? [] : await openChannels(pool, campaign.ref);
+  if (channels.length > 0) return say(`has fulfilments open: ${channels.join(', ')}`);
   if (campaign.phase !== 'closed') return say(`is ${campaign.phase} and has no run`);
   if (campaign.fence === 'deleted' && campaign.summary?.reason !== 'deleted') {
     return say('was deleted and is not taken back');

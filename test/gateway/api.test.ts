@@ -63,12 +63,12 @@ describe('the operator API', () => {
   });
 
   it('says how a tenant stands', async () => {
-    await doors.hook({ EventTypeID: 13, CampaignID: 70412, ChannelID: 504 });
+    await doors.hook({ EventTypeID: 14, CampaignID: 70412 });
     const answer = await (await doors.read(`${base}/status`)).json();
     expect(answer).toMatchObject({
       openCampaigns: 0,
       webhooksDue: 0,
-      lastWebhooks: [{ type: 13, at: expect.any(Number) }],
+      lastWebhooks: [{ type: 14, at: expect.any(Number) }],
     });
   });
 

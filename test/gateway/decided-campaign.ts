@@ -38,6 +38,8 @@ export interface Performed {
 }
 
 const plan: Plan = {
+  flow: 'managed',
+  notSent: 'list',
   recipe: ['screen', 'validate', 'allocate', 'report'],
   codes: 'all',
   clearanceMarginMs: 30_000,

@@ -12,10 +12,13 @@ import { findCampaign, openCampaign } from '../../src/ledger/campaigns.ts';
 import { createInbox } from '../../src/ledger/inbox.ts';
 import { createPool } from '../../src/ledger/pool.ts';
 import { ledgerMissing } from '../../src/ledger/readiness.ts';
+import { createUses } from '../../src/ledger/uses.ts';
 import { createTurns } from '../../src/limiter/turns.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { createCampaigns } from '../../src/operations/campaigns.ts';
 import { createCustomers } from '../../src/operations/customers.ts';
+import { createReconciliations } from '../../src/operations/reconcile.ts';
+import { createSimulate } from '../../src/operations/simulate.ts';
 import { createSuppressions } from '../../src/operations/suppressions.ts';
 import { createTenants } from '../../src/operations/tenants.ts';
 import type { Answer, Starts } from '../../src/starts.ts';
@@ -37,7 +40,14 @@ export interface Line {
 
 /** What the gateway asked of Temporal, in its order. */
 export type Asked = {
-  what: 'campaign' | 'signal' | 'cancellation' | 'settlement' | 'grants';
+  what:
+    | 'campaign'
+    | 'signal'
+    | 'cancellation'
+    | 'fulfilment'
+    | 'reconciliation'
+    | 'settlement'
+    | 'grants';
   of: unknown;
 };
 
@@ -48,6 +58,7 @@ export interface Doors {
   lines: Line[];
   /** Every further start fails, as with Temporal away. */
   loseTemporal(): void;
+  findTemporal(): void;
   post(
     path: string,
     body: string | Uint8Array,
@@ -113,14 +124,17 @@ export async function openDoors(
     | 'startCampaign'
     | 'signalCampaign'
     | 'startCancellation'
+    | 'startFulfilment'
     | 'kickSettlement'
     | 'kickGrants'
     | 'releaseCampaign'
     | 'retryCampaign'
+    | 'startReconciliation'
   > = {
     startCampaign: (id, facts) => note('campaign', { ...id, ...facts }),
     signalCampaign: (id) => note('signal', id),
     startCancellation: (id, by) => note('cancellation', by ? { ...id, by } : id),
+    startFulfilment: (id) => note('fulfilment', id),
     releaseCampaign: (id, releasing) =>
       update(async () => (await releaseByOperator(pool, id, releasing)) ?? null),
     retryCampaign: (id, acting) =>
@@ -129,6 +143,10 @@ export async function openDoors(
         if (!plan) throw new Error('The campaign was never opened');
         return openCampaign(pool, id, plan, acting);
       }),
+    async startReconciliation(of) {
+      await note('reconciliation', of);
+      return 'a-run';
+    },
     kickSettlement: (tenant) => void note('settlement', tenant),
     kickGrants: (tenant) => void note('grants', tenant),
   };
@@ -142,6 +160,7 @@ export async function openDoors(
   const gateway: Gateway = await startGateway(
     {
       inbox: createInbox(pool),
+      uses: createUses(pool),
       alarm: createAlarm({ pool, log }),
       alertReceiver: () => options.receiver,
       starts,
@@ -155,7 +174,9 @@ export async function openDoors(
         tenants: createTenants({ pool, starts, log }),
         campaigns: createCampaigns({ pool, starts, log }),
         customers: createCustomers(pool),
+        reconciliations: createReconciliations({ pool, starts, log }),
         suppressions: createSuppressions({ pool, starts, log }),
+        simulate: createSimulate({ pool, tenants, worlds: options.worlds ?? new Map() }),
       },
       metrics,
       decisions: createDecisions({
@@ -178,6 +199,9 @@ export async function openDoors(
     lines,
     loseTemporal: () => {
       isAway = true;
+    },
+    findTemporal: () => {
+      isAway = false;
     },
     post,
     hook: (body) => post(`/hooks/acme/${token}`, JSON.stringify(body)),

@@ -25,7 +25,8 @@ test('a story that would run another way is found out', async () => {
 
 test('the largest history and every story are among them', () => {
   const stories = ['campaign', 'slice', 'cancellation', 'revocation', 'settlement'];
-  for (const story of [...stories, 'expiry', 'campaign-largest']) {
+  const sent = ['fulfilment-automatic', 'fulfilment-executions', 'confirmation', 'poll'];
+  for (const story of [...stories, ...sent, 'expiry', 'campaign-largest']) {
     expect(stored).toContain(`${story}.json`);
   }
 });

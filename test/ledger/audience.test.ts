@@ -99,7 +99,7 @@ test('whatever pages an audience comes on, it is cut as one would by hand', asyn
       const expected = membersByHand(came);
       const people = new Set(expected.map((member) => member.split(' ')[0])).size;
       const counted = isCounted ? await countStaged(pool, ref) : undefined;
-      expect((await cutAudience(pool, ref, counted)).customers).toBe(people);
+      expect((await cutAudience(pool, ref, { counted })).customers).toBe(people);
       expect(await membersOf(ref)).toEqual(expected);
       expect(await keysOf(ref)).toBe(expected.length);
     }),

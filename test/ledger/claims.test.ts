@@ -148,6 +148,8 @@ const ending = { confirms: true, redeemInMs: undefined };
 test('a pool is to be confirmed five seconds after its end, and all that end meanwhile go with it', async () => {
   const { pool } = ledger;
   const { ref, id, move } = await approvedCampaign();
+  // Where nothing is to come, nobody waits for it: settlement ends.
+  expect(await nextClaimDebtMs(pool, id.tenant)).toBeUndefined();
   const first = await move(['c1']);
   const second = await move(['c2']);
   for (const { number } of [first, second]) {

@@ -319,6 +319,7 @@ test('counts lay the changes over the arrays, and count a customer of several co
     states: { targeted: 3, screened_out: 1 },
     approvedCustomers: 1,
     deniedCustomers: 1,
+    delegatedCustomers: 0,
     unknownCustomers: 0,
     redemptions: { none: 4 },
   });

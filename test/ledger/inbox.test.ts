@@ -47,6 +47,10 @@ function relayThatDies(at: 'start' | 'close' | undefined, started: string[]): Re
       },
       signalCampaign: async () => {},
       startCancellation: async () => {},
+      async startFulfilment({ campaignId, channel }) {
+        if (at === 'start') throw new Error('killed');
+        started.push(`${campaignId}/${channel}`);
+      },
       kickSettlement: () => {},
       kickGrants: () => {},
     },
@@ -87,6 +91,28 @@ describe('the inbox', () => {
         [`3-${step}`],
       );
       expect(campaigns.rows).toEqual([{ count: 1 }]);
+    },
+  );
+
+  it.each(['start', 'close'] as const)(
+    'has an event 13 whose relay died at its %s told again, which is one fulfilment',
+    async (step) => {
+      const campaignId = `13-${step}`;
+      await decideCampaign(pool, campaignId);
+      const raw = JSON.stringify({ EventTypeID: 13, CampaignID: campaignId, ChannelID: 504 });
+      await inbox.record({ ...due(campaignId), raw, type: 13 });
+      const started: string[] = [];
+      await relayDue(relayThatDies(step, started), never);
+      await endLeases();
+      await relayDue(relayThatDies(undefined, started), never);
+      expect(await statuses()).toEqual(['started']);
+      expect(new Set(started)).toEqual(new Set([`${campaignId}/504`]));
+      const fulfilments = await pool.query(
+        `select count(*)::int as count from fulfilment f join campaign c on c.ref = f.campaign
+         where c.id = $1`,
+        [campaignId],
+      );
+      expect(fulfilments.rows).toEqual([{ count: 1 }]);
     },
   );
 

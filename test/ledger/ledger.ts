@@ -33,6 +33,8 @@ export async function openLedger(size = 20) {
 export type TestLedger = Awaited<ReturnType<typeof openLedger>>;
 
 export const plan: Plan = {
+  flow: 'managed',
+  notSent: 'list',
   recipe: ['screen', 'validate', 'allocate', 'report', 'redeem'],
   codes: 'all',
   clearanceMarginMs: 30_000,

@@ -37,10 +37,7 @@ async function suppressOne(batch: TestBatch, customerId: string): Promise<number
 }
 
 function told(batch: TestBatch): { customerId: string; approved: boolean }[][] {
-  return batch.far.of('report').map(({ body }) => {
-    if (!('customers' in body)) throw new Error('a report has customers');
-    return body.customers;
-  });
+  return batch.far.of('report').map(({ body }) => body.customers);
 }
 
 describe('a customer who is suppressed while the campaign is under way', () => {

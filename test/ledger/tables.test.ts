@@ -119,5 +119,11 @@ test('a campaign without a usable deadline admits only what has no deadline', as
     'select kind from unnest($1::text[]) kind where clock_timestamp() < admitted_until(kind, $2)',
     [effectKinds, rows[0]?.ref],
   );
-  expect(admitted.rows.map((row) => row.kind)).toEqual(['redeem', 'revoke', 'confirm']);
+  expect(admitted.rows.map((row) => row.kind)).toEqual([
+    'redeem',
+    'redeem_used',
+    'revoke',
+    'confirm',
+    'restore',
+  ]);
 });

@@ -8,6 +8,7 @@ type TenantOptions = NonNullable<NonNullable<Options['tenants']>[string]>;
 
 export const SECRET = 'whsec_c2FuZGJveC1wbGF0Zm9ybS1zZWNyZXQtMDE=';
 const OPTIMOVE = { 'X-API-KEY': 'sandbox-optimove-key' };
+const PUBLISHER = { 'X-API-KEY': 'sandbox-publisher-key' };
 const PROMOTIONS = { 'X-API-KEY': 'sandbox-promotions-key' };
 const UNLIMITED = {
   optimove: { limit: null },
@@ -76,6 +77,15 @@ function createCaller(sandbox: Sandbox) {
       }),
     allocate: (id: string, ...allocations: ReturnType<typeof allocation>[]) =>
       platform('allocations', { campaignId: id, allocations }),
+    /** One page of a customer list of Optimove, by its name. */
+    list: (name: string, query: string) =>
+      call(`${urls.optimove}/Customers/${name}?${query}`, { headers: OPTIMOVE }),
+    awards: (id: string, more: Record<string, unknown> = {}) =>
+      call(`${urls.promotions}/v1/promotions/customerAssignments`, {
+        headers: PROMOTIONS,
+        body: { occurrenceId: id, ...more },
+      }),
+    publish: (body: unknown) => call(`${urls.publisher}/v1/publish`, { headers: PUBLISHER, body }),
     /** Keys are `k{index of the customer}` in these tests. */
     revoke: (id: string, ...keys: string[]) =>
       platform('revocations', {
@@ -103,6 +113,8 @@ export function allocation(key: string, customerId: string, more: Partial<Alloca
 
 interface Allocation {
   promoCode: string;
+  startsAt: string;
+  expiresAt: string;
   rewards: { rewardTypeId: string; value: number; code?: string }[];
 }
 

@@ -121,6 +121,29 @@ describe('control API', () => {
     });
   });
 
+  it('plays what follows the send', async () => {
+    const { sandbox } = await play();
+    const { url, heard } = await openDoor();
+    const control = `${sandbox.url}/control/acme/campaigns`;
+    const body = {
+      ...{ customers: 5, ...PLAIN, hookUrl: url, flow: 'executions', channels: [504, 505] },
+      ...{ scheduledInSeconds: { 505: 60 }, channelShare: 0.9, executionRows: 'code' },
+    };
+    const { campaignId } = (await call(control, { body })).json;
+    const execute = (more: unknown) => call(`${control}/${campaignId}/execute`, { body: more });
+    expect((await execute({ event: 5 })).status).toBe(400);
+    await execute({ channelId: 504, lost: true });
+    await execute({ event: 1 });
+    await execute({ channelId: 505 });
+    expect(heard.map(({ EventTypeID }) => EventTypeID)).toEqual([1, 13]);
+    expect((await call(`${control}/${campaignId}/verdict`)).json).toMatchObject({
+      published: 0,
+      sent: 5,
+      expired: 0,
+      violations: [],
+    });
+  });
+
   it('keeps what a change of the profile does not name', async () => {
     const { sandbox, validate } = await play();
     const control = `${sandbox.url}/control/acme`;

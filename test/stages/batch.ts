@@ -32,9 +32,13 @@ export async function openBatch(
   rows: AudienceRow[],
   given: { plan?: Partial<Plan>; deadlineInMs?: number; id?: CampaignId } = {},
 ) {
+  return playBatch(ledger, await runningCampaign(ledger.pool, rows, given));
+}
+
+/** The first batch of a campaign, however it came to be cut. */
+export function playBatch(ledger: TestLedger, campaign: { ref: number; id: CampaignId }) {
   const { pool } = ledger;
   const far = createFarSides();
-  const campaign = await runningCampaign(pool, rows, given);
   const { ref, id } = campaign;
 
   /** A worker's process: its pool ends with it. */
@@ -125,7 +129,7 @@ export async function openBatch(
   };
 }
 
-export type TestBatch = Awaited<ReturnType<typeof openBatch>>;
+export type TestBatch = ReturnType<typeof playBatch>;
 
 async function persist<T>(once: () => Promise<T>): Promise<T> {
   for (let attempts = 1; ; attempts += 1) {

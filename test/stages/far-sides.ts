@@ -9,6 +9,8 @@ import type {
   LookUpOutcome,
   Promocode,
   Promotions,
+  PublishedBatch,
+  Publisher,
   RateLimit,
   RedemptionReport,
   RevocationOrder,
@@ -19,7 +21,7 @@ import type {
   World,
 } from '../../src/world.ts';
 
-export type Kind = 'validate' | 'allocate' | 'upload' | 'report' | 'redeem' | 'revoke';
+export type Kind = 'validate' | 'allocate' | 'upload' | 'publish' | 'report' | 'redeem' | 'revoke';
 
 /** What happens to one call: a fault before or after the far side has acted, or its process's end. */
 export interface Mishap {
@@ -34,12 +36,17 @@ export type Sent =
   | { kind: 'validate'; body: Validation; hash: string }
   | { kind: 'allocate'; body: AllocationOrder; hash: string }
   | { kind: 'upload'; body: Upload; hash: string }
+  | { kind: 'publish'; body: PublishedBatch; hash: string }
   | { kind: 'report'; body: StatusReport; hash: string }
   | { kind: 'redeem'; body: RedemptionReport[]; hash: string }
   | { kind: 'revoke'; body: RevocationOrder; hash: string };
 
 /** The far sides of a tenant that has them all. */
-type Complete = World & { promotions: Promotions; dataConnection: DataConnection };
+type Complete = World & {
+  promotions: Promotions;
+  publisher: Publisher;
+  dataConnection: DataConnection;
+};
 
 export const lostAnswer = (): Fault => new Fault('unknown', 'the answer was lost');
 
@@ -58,6 +65,8 @@ export function createFarSides() {
   const allocations = new Map<string, 'allocated' | 'declined' | 'revoked'>();
   const cleared = new Map<string, boolean>();
   const redeemed = new Map<string, number>();
+  /** By batch id, what the publisher was handed: the same id again is the same batch. */
+  const published = new Map<string, PublishedBatch>();
   /** What a test changes: who is refused by whom, which sizes are taken, which limit counts. */
   const rules = {
     ineligible: new Set<string>(),
@@ -159,6 +168,9 @@ export function createFarSides() {
         ),
       processedCustomers: () => Promise.reject(new Error('no stage reads the audience')),
       canceledCustomers: () => Promise.reject(new Error('no stage reads the audience')),
+      executedCustomers: () => Promise.reject(new Error('no stage reads executions')),
+      executedCampaigns: () => Promise.reject(new Error('no stage reads executions')),
+      endedActions: () => Promise.reject(new Error('no stage reads what has ended')),
       campaignDetails: () => Promise.reject(new Error('no stage reads details')),
       registerGate: async () => {},
       probe: async () => {},
@@ -172,6 +184,8 @@ export function createFarSides() {
           ? undefined
           : { promocodeId: `id of ${code}`, promotionId: undefined },
       validate,
+      awards: () => Promise.reject(new Error('no stage reads the awards of a whole occurrence')),
+      codeOf: () => Promise.reject(new Error('no stage asks for the code of a promocode')),
       async assignments({ customerIds, promocodeId }) {
         reads.assignments += 1;
         return new Map(
@@ -193,7 +207,15 @@ export function createFarSides() {
           },
         ),
     },
-    publisher: undefined,
+    publisher: {
+      decide: () => Promise.reject(new Error('no stage asks the publisher about one customer')),
+      publish: (body) =>
+        call(
+          { kind: 'publish', body, hash: hashOf(body) },
+          body.customers.map((each) => each.customerId),
+          () => void published.set(body.batchId, body),
+        ),
+    },
     dataConnection: {
       maxRowsPerCall: 5_000,
       required: true,
@@ -234,8 +256,14 @@ export function createFarSides() {
     allocations,
     cleared,
     redeemed,
+    published,
+    /** Awards as if Promotions, or its publisher, had decided so. */
+    award(customerId: string, code = 'SPINS') {
+      awards.set(`${customerId} id of ${code}`, [{ rewardTypeId: 'spins', value: 10 }]);
+    },
     /** The calls of one kind, in order. */
-    of: (kind: Kind) => sent.filter((one) => one.kind === kind),
+    of: <K extends Kind>(kind: K) =>
+      sent.filter((one): one is Extract<Sent, { kind: K }> => one.kind === kind),
     /** Puts mishaps in the way of the next calls of a kind. */
     mishap(kind: Kind, ...next: Mishap[]) {
       mishaps.set(kind, [...(mishaps.get(kind) ?? []), ...next]);

@@ -40,7 +40,12 @@ export const ROOMS: ReadonlyArray<Room> = [
     ['world'],
   ),
   room('workflows', /^src\/workflows\//, ['domain', '@temporalio/workflow'], ['activities']),
-  room('starts', /^src\/starts\.ts$/, ['domain', WORKFLOW_NAMES, '@temporalio/client'], ['world']),
+  room(
+    'starts',
+    /^src\/(starts|schedules)\.ts$/,
+    ['domain', WORKFLOW_NAMES, '@temporalio/client'],
+    ['world'],
+  ),
   room(
     'operations',
     /^src\/operations\//,
@@ -58,7 +63,7 @@ export const ROOMS: ReadonlyArray<Room> = [
     /^src\/gateway\//,
     [
       ...['wire', 'domain', 'decisions', 'operations', 'starts'],
-      ...[/^src\/ledger\/(inbox|redemptions)\.ts$/, 'zod', 'node'],
+      ...[/^src\/ledger\/(inbox|uses)\.ts$/, 'zod', 'node'],
       ...['fastify', 'fastify-type-provider-zod', '@fastify/swagger', '@fastify/swagger-ui'],
     ],
     ['world'],

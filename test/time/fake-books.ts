@@ -12,6 +12,8 @@ export interface Books {
   /** What Optimove heard last of a customer. */
   heard: Map<string, boolean>;
   redeemed: Set<string>;
+  /** Whom the publisher was handed. */
+  published: Set<string>;
   violations: string[];
 }
 
@@ -22,6 +24,7 @@ export function openBooks(): Books {
     validated: new Set(),
     heard: new Map(),
     redeemed: new Set(),
+    published: new Set(),
     violations: [],
   };
 }
@@ -46,7 +49,11 @@ export function arrive(
       case 'revoke':
         books.platform.set(member.key, 'revoked');
         break;
+      case 'publish':
+        books.published.add(member.key);
+        break;
       case 'redeem':
+      case 'redeem_used':
         if (books.redeemed.has(member.key) && !at.again)
           books.violations.push(`${member.key} redeemed anew`);
         books.redeemed.add(member.key);

@@ -5,6 +5,8 @@ import { forwardKinds } from '../../src/domain/effect.ts';
 import type { CampaignId } from '../../src/domain/words.ts';
 import { endOf } from '../../src/ledger/campaigns.ts';
 import { openBooks } from './fake-books.ts';
+import { activeFulfilments, fulfilmentActivities } from './fake-fulfilments.ts';
+import { type FakeReconciled, reconciliationActivities } from './fake-reconciliation.ts';
 import {
   type CallFate,
   type Clock,
@@ -56,6 +58,7 @@ export function createFakeLedger(options: {
   const campaigns: FakeCampaign[] = [];
   const tenants = new Map<string, FakeTenant>();
   const books = openBooks();
+  const reconciled: FakeReconciled = { differing: new Set(), left: [], runs: new Map() };
   /** By tenant the triggered campaigns of which a pool ends soon. */
   const ending = new Map<string, string[]>();
   const events = new Map<string, { waiting: string[]; pools: Debt[] }>();
@@ -81,6 +84,7 @@ export function createFakeLedger(options: {
       ...{ fence: undefined, fencedAt: undefined, deletedAt: undefined },
       ...{ held: undefined, halted: false, collected: false, expiresAt: undefined },
       ...{ closedFor: undefined, summary: undefined, batches: [], effects: [] },
+      ...{ fulfilments: [], notSent: undefined },
     };
     campaigns.push(campaign);
     return campaign;
@@ -126,13 +130,18 @@ export function createFakeLedger(options: {
 
   function openIds(tenant: string, now: number): string[] {
     return campaigns
-      .filter((one) => one.tenant === tenant && one.phase !== 'closed' && !one.fence)
+      .filter((one) => one.tenant === tenant && !isOver(one) && !one.fence)
       .filter((one) => one.phase !== 'announced' || (one.instants?.stop ?? 0) > now)
       .map((one) => one.campaignId);
   }
 
-  function heldBatches(campaign: FakeCampaign, reason: Parameters<typeof isSelected>[2]): number[] {
+  async function heldBatches(
+    campaign: FakeCampaign,
+    reason: Parameters<typeof isSelected>[2],
+  ): Promise<number[]> {
+    const now = await clock.now();
     return campaign.batches
+      .filter(({ endsAt = 0 }) => reason !== 'expired' || endsAt <= now)
       .filter(
         ({ number, members }) =>
           members.some((member) => isSelected(campaign, member, reason)) ||
@@ -145,6 +154,9 @@ export function createFakeLedger(options: {
   }
 
   const activities: Activities = {
+    ...fulfilmentActivities({ campaigns, clock, find, campaignOf }),
+    ...reconciliationActivities({ campaigns, clock, books: reconciled }),
+
     async openCampaign({ announcement, retry, ...id }) {
       if (announcement) announce(id, announcement);
       const now = await clock.now();
@@ -237,7 +249,11 @@ export function createFakeLedger(options: {
         // A lost validation stays open: after a reopening it is found out about, not asked again.
         if (effect.kind === 'allocate' && effect.aliveUntil <= now) effect.open = false;
       }
-      return membersOf(campaign).filter((member) => move(member, 'lapsed', reason)).length;
+      // What the publisher decided comes after event 13.
+      const isOverAll = campaign.fence !== undefined || campaign.phase === 'executed';
+      return membersOf(campaign)
+        .filter(({ facts }) => isOverAll || facts.state !== 'published')
+        .filter((member) => move(member, 'lapsed', reason)).length;
     },
 
     async closeCampaign({ ref, reason }) {
@@ -358,6 +374,7 @@ export function createFakeLedger(options: {
             fence && summary?.reason !== endOf[fence] ? [{ campaignId, by: fence }] : [],
           ),
         ...{ unspread: false, suppressions: [], overdue: false },
+        executed: activeFulfilments(campaigns, tenant, now),
         pools: [...tenantOf(tenant).unconfirmed],
         ending: [...(ending.get(tenant) ?? [])],
         halted,
@@ -383,9 +400,13 @@ export function createFakeLedger(options: {
     },
 
     async nextExpiry(id) {
-      const { ref, expiresAt } = campaignOf(ensure(id).ref);
-      const held = heldBatches(campaignOf(ref), 'expired');
-      return { ref, at: held.length > 0 ? (expiresAt ?? null) : null };
+      const campaign = campaignOf(ensure(id).ref);
+      const { ref, expiresAt, batches } = campaign;
+      const held = batches.filter(({ members }) =>
+        members.some((member) => isSelected(campaign, member, 'expired')),
+      );
+      const ends = held.map(({ endsAt = expiresAt ?? Infinity }) => endsAt);
+      return { ref, at: ends.length > 0 ? Math.min(...ends) : null };
     },
   };
 
@@ -393,6 +414,7 @@ export function createFakeLedger(options: {
     activities: options.before ? interrupted(activities, options.before) : activities,
     books,
     eventsOf,
+    reconciled,
     ending,
     campaigns,
     find,
@@ -439,7 +461,7 @@ function openingOf(
   if (fence) return 'fenced';
   if (!instants) return 'unusable';
   const reopenable = isRetry || instants.deadline > (closedFor ?? -Infinity);
-  if (phase === 'closed' && !reopenable) return 'closed';
+  if (phase === 'executed' || (phase === 'closed' && !reopenable)) return 'closed';
   if (instants.stop <= now) return 'late';
   if (phase === 'closed') return 'reopened';
   return phase === 'announced' ? 'fresh' : 'resumed';
@@ -467,7 +489,12 @@ function summaryOf(campaign: FakeCampaign, reason: string) {
     approvedCustomers: count('approved'),
     deniedCustomers: count('denied'),
     unknownCustomers: count('unknown'),
+    delegatedCustomers: count('delegated'),
   };
+}
+
+function isOver({ phase }: FakeCampaign): boolean {
+  return phase === 'closed' || phase === 'executed';
 }
 
 function interrupted(activities: Activities, before: Before): Activities {

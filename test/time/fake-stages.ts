@@ -75,6 +75,15 @@ export const stages: Record<
         members: walk.batch.members.filter(({ facts }) => facts.state === 'screened'),
       }),
   },
+  publish: {
+    kinds: ['publish'],
+    walk: (walk) =>
+      perform(walk, {
+        kind: 'publish',
+        members: walk.batch.members.filter(({ facts }) => facts.state === 'screened'),
+      }),
+  },
+  award: { kinds: [], walk: award },
   allocate: { kinds: ['allocate'], walk: allocate },
   upload: { kinds: [], walk: async () => undefined },
   report: { kinds: ['approve'], walk: report },
@@ -88,15 +97,31 @@ async function screen({ batch }: Walk): Promise<undefined> {
   }
 }
 
+/** Promotions has decided already: it only reads. */
+async function award({ batch }: Walk): Promise<undefined> {
+  for (const member of batch.members) {
+    const { state } = member.facts;
+    if (state !== 'screened' && state !== 'published') continue;
+    if (fateOf(member) === 'refused') move(member, 'refused', 'not_awarded');
+    else member.rewarded = move(member, 'rewarded') || member.rewarded;
+  }
+}
+
 function allocate(walk: Walk): Promise<Stop | undefined> {
   const { campaign, batch } = walk;
-  campaign.expiresAt ??= expiryOf({
-    deadline: campaign.instants?.deadline ?? 0,
-    executionDelayMs: 1_800_000,
-    leadTimeDays: 0,
-    durationDays: campaign.audience.durationDays,
-  });
-  const members = batch.members.filter(({ facts }) => facts.state === 'validated');
+  campaign.expiresAt ??=
+    batch.endsAt ??
+    expiryOf({
+      deadline: campaign.instants?.deadline ?? 0,
+      executionDelayMs: 1_800_000,
+      leadTimeDays: 0,
+      durationDays: campaign.audience.durationDays,
+    });
+  const { stages: recipe, executed } = campaign.audience;
+  const walked = batch.fulfilment === undefined ? recipe : executed;
+  const isRewarded = walked.includes('validate') || walked.includes('award');
+  const from = isRewarded ? 'validated' : 'screened';
+  const members = batch.members.filter(({ facts }) => facts.state === from);
   return perform(walk, { kind: 'allocate', members });
 }
 
@@ -130,7 +155,8 @@ export function isTold({ facts }: FakeMember): boolean {
 async function queueRedemptions({ batch }: Walk): Promise<undefined> {
   for (const member of batch.members) {
     const { state, clearance } = member.facts;
-    if (state === 'allocated' && clearance === 'approved') redemption(member, 'queued');
+    if (state !== 'allocated') continue;
+    if (clearance === 'approved' || clearance === 'delegated') redemption(member, 'queued');
   }
   batch.redemptionsDue ||= batch.members.some(({ facts }) => facts.redemption === 'queued');
 }
@@ -166,10 +192,20 @@ export function isSelected(
 ): boolean {
   const { state, clearance } = member.facts;
   if (state !== 'allocated') return false;
+  if (reason === 'not_sent') return isNotSent(campaign, member);
   if (reason !== 'deadline') return true;
   // A report that is still open may have been heard: its customer may be told of the reward.
   const mayBeTold = campaign.effects.some((effect) => effect.open && effect.approved.has(member));
   return (clearance === 'none' || clearance === 'denied') && !mayBeTold;
+}
+
+/** Approved without having been sent, or of an approval that was never heard. */
+function isNotSent(campaign: FakeCampaign, member: FakeMember): boolean {
+  const { clearance } = member.facts;
+  const { sent } = campaign.batches.find(({ members }) => members.includes(member)) ?? {};
+  if (clearance === 'denied') return true;
+  const isRevoked = campaign.audience.notSent === 'revoke' && clearance === 'approved';
+  return isRevoked && sent?.has(member.customer) !== true;
 }
 
 function isUndecided({ facts }: FakeMember): boolean {
@@ -191,7 +227,7 @@ async function perform(walk: Walk, order: Order): Promise<Stop | undefined> {
   if (order.members.length === 0) return undefined;
   const begunAt = await clock.now();
   if (batch.token !== walk.token) return 'superseded';
-  const why = refusal(campaign, order.kind, begunAt);
+  const why = refusal(campaign, order.kind, begunAt, batch.endsAt);
   if (why) return why;
   const effect = beginEffect(campaign, batch, order, begunAt);
   const { instants } = campaign;
@@ -244,9 +280,11 @@ export function refusal(
   campaign: FakeCampaign,
   kind: EffectKind,
   now: number,
+  endsAt?: number,
 ): Exclude<Stop, 'superseded'> | undefined {
   const { instants, fence, halted, held } = campaign;
-  const limits = instants ?? { stop: 0, lastReport: 0 };
+  const known = instants ?? { stop: 0, lastReport: 0 };
+  const limits = endsAt === undefined ? known : { ...known, stop: endsAt };
   const asked: [Standing, Exclude<Stop, 'superseded'>, boolean][] = [
     [fence ?? 'deleted', 'fenced', fence !== undefined],
     ['halted', 'halted', halted],
@@ -273,7 +311,12 @@ function settle(effect: FakeEffect, books: Books): void {
       case 'revoke':
         move(member, effect.reason === 'expired' ? 'expired' : 'revoked', effect.reason);
         break;
+      case 'publish':
+        move(member, 'published');
+        tell(member, 'delegated');
+        break;
       case 'redeem':
+      case 'redeem_used':
         redemption(member, 'told');
         break;
       default:

@@ -2,7 +2,7 @@ import { type Causes, type Facts, type State, transition } from '../../src/domai
 import type { Instants } from '../../src/domain/campaign.ts';
 import type { CodesRule } from '../../src/domain/clearance.ts';
 import type { EffectKind } from '../../src/domain/effect.ts';
-import type { Stage } from '../../src/domain/flow.ts';
+import type { Flow, Stage } from '../../src/domain/flow.ts';
 import type { CampaignId, RevocationReason } from '../../src/domain/words.ts';
 import type { Summary } from '../../src/ledger/campaigns.ts';
 
@@ -35,13 +35,31 @@ export interface FakeBatch {
   token: number;
   finished: boolean;
   redemptionsDue: boolean;
+  /** Which fulfilment walks it, and until when anything of it may be given. */
+  fulfilment?: number;
+  endsAt?: number;
+  /** Customers of it that Optimove has sent the campaign. */
+  sent?: Set<number>;
+}
+
+/** What follows on the sending through one channel, as the fake ledger has it. */
+export interface FakeFulfilment {
+  campaign: FakeCampaign;
+  channel: string;
+  number: number;
+  toldAt: number;
+  asked: number;
+  wakesAt: number | undefined;
+  span: { startsAt: number; endsAt: number } | undefined;
+  collected: boolean;
+  outcome: string | undefined;
 }
 
 export interface FakeCampaign extends CampaignId {
   ref: number;
   audience: Audience;
   asked: number;
-  phase: 'announced' | 'collecting' | 'running' | 'closed';
+  phase: 'announced' | 'collecting' | 'running' | 'executed' | 'closed';
   announcedAt: number;
   epoch: number;
   pass: number;
@@ -58,6 +76,9 @@ export interface FakeCampaign extends CampaignId {
   summary: Summary | undefined;
   batches: FakeBatch[];
   effects: FakeEffect[];
+  fulfilments: FakeFulfilment[];
+  /** How many were approved and not sent, once it is known to whom it was sent. */
+  notSent: number | undefined;
 }
 
 /** What Optimove has in store for a campaign, and how it is run. */
@@ -73,6 +94,14 @@ export interface Audience {
   codes: CodesRule;
   stages: Stage[];
   lanes: number;
+  flow: Flow;
+  /** What follows on the sending. */
+  executed: Stage[];
+  leadTimeDays: number;
+  channels: string[];
+  /** Whom a channel reaches: by default it sends to everybody. */
+  reaches(channel: string, customer: number): boolean;
+  notSent: 'list' | 'revoke';
 }
 
 export const ordinary: Audience = {
@@ -84,25 +113,58 @@ export const ordinary: Audience = {
   codes: 'all',
   stages: ['screen', 'validate', 'allocate', 'report', 'redeem'],
   lanes: 2,
+  flow: 'managed',
+  executed: [],
+  leadTimeDays: 0,
+  channels: [],
+  reaches: () => true,
+  notSent: 'list',
 };
 
 /** Every fourth customer has two codes. */
 export function cutAudience(campaign: FakeCampaign): FakeBatch[] {
-  const { customers, batchSize } = campaign.audience;
-  const count = Math.ceil(customers / batchSize);
-  return Array.from({ length: count }, (_, index) => {
-    const first = index * batchSize;
-    const numbers = Array.from(
-      { length: Math.min(batchSize, customers - first) },
-      (_, place) => first + place,
-    );
-    const members = numbers.flatMap((customer) =>
-      (customer % 4 === 0 ? ['A', 'B'] : ['A']).map((code) =>
-        memberOf(customer, `${campaign.campaignId}/${customer}/${code}`),
-      ),
-    );
-    return { number: index + 1, members, token: 0, finished: false, redemptionsDue: false };
-  });
+  const { audience, campaignId, batches } = campaign;
+  const customers = Array.from({ length: audience.customers }, (_, index) => index);
+  return cutCustomers(customers, audience.batchSize).map((some, index) => ({
+    number: batches.length + index + 1,
+    members: some.flatMap((customer) =>
+      codesOf(customer).map((code) => memberOf(customer, `${campaignId}/${customer}/${code}`)),
+    ),
+    ...{ token: 0, finished: false, redemptionsDue: false },
+  }));
+}
+
+/** Whoever is not in any batch yet, in batches of a fulfilment's own. */
+export function cutExecuted(campaign: FakeCampaign, fulfilment: FakeFulfilment): FakeBatch[] {
+  const known = new Set(membersOf(campaign).map(({ customer }) => customer));
+  const cut = cutAudience(campaign).flatMap(({ members }) =>
+    members.filter(
+      ({ customer }) =>
+        !known.has(customer) && campaign.audience.reaches(fulfilment.channel, customer),
+    ),
+  );
+  const customers = [...new Set(cut.map(({ customer }) => customer))];
+  return cutCustomers(customers, campaign.audience.batchSize).map((some, index) => ({
+    number: campaign.batches.length + index + 1,
+    members: cut.filter(({ customer }) => some.includes(customer)).map(delegated),
+    ...{ token: 0, finished: false, redemptionsDue: false, fulfilment: fulfilment.number },
+    ...(fulfilment.span && { endsAt: fulfilment.span.endsAt }),
+  }));
+}
+
+function delegated(member: FakeMember): FakeMember {
+  tell(member, 'delegated');
+  return member;
+}
+
+function codesOf(customer: number): string[] {
+  return customer % 4 === 0 ? ['A', 'B'] : ['A'];
+}
+
+function cutCustomers(customers: number[], size: number): number[][] {
+  return Array.from({ length: Math.ceil(customers.length / size) }, (_, index) =>
+    customers.slice(index * size, (index + 1) * size),
+  );
 }
 
 function memberOf(customer: number, key: string): FakeMember {

@@ -8,6 +8,7 @@ import { instantsOf } from '../../src/domain/campaign.ts';
 import type { CampaignId } from '../../src/domain/words.ts';
 import { searchAttributeKeys, taskQueue, workflowId } from '../../src/workflows/ids.ts';
 import { campaignChanged } from '../../src/workflows/messages.ts';
+import { tellExecuted } from './fake-fulfilments.ts';
 import { createFakeLedger } from './fake-ledger.ts';
 import type { CallFate } from './fake-stages.ts';
 import type { Audience, FakeCampaign, FakeEffect } from './fake-state.ts';
@@ -22,6 +23,19 @@ export interface Play extends Partial<Audience> {
   /** Called before every activity; may throw in its place. */
   before?: (activity: string, input: unknown) => void | Promise<void>;
   fate?: (effect: FakeEffect) => CallFate;
+}
+
+/** A campaign that Optimove has sent, and whose own run is over, or never was. */
+export interface PlaySent extends Omit<Play, 'deadlineMs'> {
+  /** The channel that is told of at once; empty: all. */
+  channel?: string;
+}
+
+/** How a run of what follows on a sending has ended, and its id. */
+export interface Played {
+  ended: unknown;
+  campaign: FakeCampaign;
+  run: string;
 }
 
 export const secondMs = 1_000;
@@ -100,9 +114,18 @@ export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
     });
   }
 
+  /** What the gateway does when event 13 comes. */
+  async function send(id: CampaignId, channel = ''): Promise<string> {
+    tellExecuted(ledger.ensure(id), channel, await env.currentTimeMs());
+    const run = workflowId.fulfilment({ ...id, channel });
+    await start('fulfilment', { id: run, args: [{ ...id, channel }] });
+    return run;
+  }
+
   return {
     env,
     ledger,
+    send,
     workflow,
     announce,
     start,
@@ -127,6 +150,21 @@ export async function openStage(options: { maxCachedWorkflows?: number } = {}) {
       const ended: unknown = await run.result();
       await directed.result();
       return { ended, campaign };
+    },
+
+    /** Plays what follows on the sending of a campaign through one channel, with what happens on the way. */
+    async playSent(id: CampaignId, play: PlaySent = {}): Promise<Played> {
+      const { cues = [], before: first, fate: calls, channel = '', ...audience } = play;
+      const campaign = ledger.ensure(id, audience);
+      [before, fate, acts] = [first, calls, cues.map(([, act]) => act)];
+      const run = await send(id, channel);
+      const directed = await start('director', {
+        id: `${run}/director`,
+        args: [cues.map(([atMs]) => atMs)],
+      });
+      const ended: unknown = await workflow.getHandle(run).result();
+      await directed.result();
+      return { ended, campaign, run };
     },
 
     /** What the gateway does when another deadline comes. */

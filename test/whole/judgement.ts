@@ -45,7 +45,7 @@ export async function expectSound(house: House, tenant: string, campaignId: stri
   expect(heard).toBeLessThanOrEqual(counts.unknown);
   expect(counts.denied).toBeLessThanOrEqual(books.denied);
   expect({
-    allocated: counts.states['allocated'] ?? 0,
+    allocated: (counts.states['allocated'] ?? 0) + (counts.states['used'] ?? 0),
     declined: counts.states['declined'] ?? 0,
     redeemed: counts.redemptions['told'] ?? 0,
   }).toEqual({

@@ -11,6 +11,7 @@ export interface Tenancy {
   section?: Record<string, Record<string, unknown> | string[] | string | null>;
   farSides?: NonNullable<SandboxOptions['tenants']>[string];
   hasDataConnection?: boolean;
+  hasPublisher?: boolean;
 }
 
 export type Tenancies = Record<string, Tenancy>;
@@ -39,7 +40,7 @@ export function tenantFileOf(sandbox: Sandbox, tenancies: Tenancies) {
 function defaultSection(
   sandbox: Sandbox,
   tenant: string,
-  { hasDataConnection }: Tenancy,
+  { hasDataConnection, hasPublisher }: Tenancy,
 ): Record<string, unknown> {
   const urls = sandbox.urls(tenant);
   const connection = { baseUrl: urls.data, connectionId: 'c1', apiKey: 'k', brandKey: 'b' };
@@ -59,6 +60,9 @@ function defaultSection(
       screening: true,
     },
     ...(hasDataConnection && { dataConnection: connection }),
+    ...(hasPublisher && {
+      publisher: { baseUrl: urls.publisher, apiKey: 'sandbox-publisher-key' },
+    }),
     scheduled: { redeemEveryMinutes: 0, clearanceMarginSeconds: 1 },
   };
 }

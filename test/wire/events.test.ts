@@ -57,11 +57,48 @@ test('a deadline in the past is read; what it means is decided elsewhere', () =>
   expect(reading).toMatchObject({ usable: true, event: { deadline: Date.UTC(2020, 0, 1) } });
 });
 
-test.each([1, 2, 3, 13, 14])('event %i is known, and recorded', (type) => {
+test.each([2, 3, 14])('event %i is known, and recorded', (type) => {
   const body = { EventTypeID: type, campaignID: '9', channelID: 504 };
   expect(readEvent(body, zone)).toEqual({
     usable: true,
     event: { kind: 'recorded', type, campaignId: '9', channelId: '504', sentAt: undefined },
+  });
+});
+
+test('event 13 tells through which channel a campaign was sent', () => {
+  const body = {
+    EventTypeID: '13',
+    TimeStamp: '2026-03-02 12:00:05',
+    CampaignID: 70412,
+    ChannelID: 504,
+  };
+  expect(readEvent(body, zone)).toEqual({
+    usable: true,
+    event: {
+      ...{ kind: 'executed', type: 13, campaignId: '70412', channelId: '504' },
+      sentAt: Date.parse('2026-03-02T11:00:05Z'),
+    },
+  });
+});
+
+test.each([undefined, null, ''])(
+  'event 13 of the channel %o is about all channels',
+  (ChannelID) => {
+    expect(readEvent({ EventTypeID: 13, CampaignID: 9, ChannelID }, zone)).toMatchObject({
+      usable: true,
+      event: { kind: 'executed', channelId: undefined },
+    });
+  },
+);
+
+test('event 1 tells that a campaign was sent, whatever the channel', () => {
+  expect(readEvent({ EventTypeID: 1, CampaignID: 9, ChannelID: 504 }, zone)).toEqual({
+    usable: true,
+    event: {
+      ...{ kind: 'executed', type: 1, campaignId: '9' },
+      channelId: undefined,
+      sentAt: undefined,
+    },
   });
 });
 
@@ -161,6 +198,13 @@ test.each([
   ['event 11 of no campaign', { ...eleven, campaignID: null }, 'no CampaignID'],
   ['event 11 with odd codes', { ...eleven, promoCode: { a: 1 } }, 'promoCode is not understood'],
   ['event 11 of who knows whom', { ...eleven, isVisitor: 'maybe' }, 'isVisitor is not'],
+  ['event 13 of no campaign', { EventTypeID: 13, ChannelID: 504 }, 'no CampaignID'],
+  ['event 1 of no campaign', { EventTypeID: 1 }, 'no CampaignID'],
+  [
+    'event 13 of a channel with a path',
+    { EventTypeID: 13, CampaignID: 9, ChannelID: '5/4' },
+    'ChannelID is not a plain id',
+  ],
   ['no deadline', withoutClearance, 'ClearanceRequiredBy cannot be used'],
   ['a deadline in words', { ...five, ClearanceRequiredBy: 'noon' }, 'ClearanceRequiredBy cannot'],
   [

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { readLocalTime, writeLocalDate, writeLocalTime } from '../../src/wire/local-time.ts';
+import {
+  readLocalDate,
+  readLocalTime,
+  writeLocalDate,
+  writeLocalTime,
+} from '../../src/wire/local-time.ts';
 
 /** Whole and half hours, both hemispheres, a zone that moves by half an hour, one that never moves. */
 const zones = [
@@ -66,6 +71,21 @@ test.each([
   ['a zone of its own', '2026-03-02 11:30:00+02:00'],
 ])('%s is no local time', (_name, value) => {
   expect(readLocalTime(value, 'Europe/Malta')).toEqual({ unreadable: expect.any(String) });
+});
+
+test.each([
+  ['a date', '2026-03-02', '2026-03-02'],
+  ['a local time', ' 2026-03-02 23:59:59', '2026-03-02'],
+  ['a date with a T', '2026-03-02T00:00:00', '2026-03-02'],
+  ['the last day of a leap year’s February', '2028-02-29', '2028-02-29'],
+  ['a day that is not', '2026-02-29', undefined],
+  ['a month that is not', '2026-13-01', undefined],
+  ['another order', '02-03-2026', undefined],
+  ['a date and more', '2026-03-021', undefined],
+  ['a number', 20260302, undefined],
+  ['nothing', undefined, undefined],
+])('%s is read as the day it names, or as none', (_name, value, day) => {
+  expect(readLocalDate(value)).toBe(day);
 });
 
 test('a date is the tenant’s, not that of Greenwich', () => {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import { Fault, type FaultKind } from '../../domain/fault.ts';
+import { caseless, isObject } from '../../wire/atoms.ts';
 import type { Answer } from './exchange.ts';
 
 /** The bad news in an answer's status; undefined for a success. */
@@ -73,6 +74,16 @@ export function readShape<A>(name: string, schema: z.ZodType<A>, answer: Answer)
 
 /** A writing call says nothing but its status: any 2xx, with or without a body, is a yes (API §3). */
 export function readNothing(): void {}
+
+/** What a writing call's answer tells besides, under lower-case names; nothing where it is no JSON object. */
+export function readTold(answer: Answer): Record<string, unknown> {
+  try {
+    const body: unknown = JSON.parse(utf8.decode(answer.body));
+    return isObject(body) ? caseless(body) : {};
+  } catch {
+    return {};
+  }
+}
 
 /** An answer that we do not understand: never taken for a yes. */
 export function malformed(name: string, what: string): Fault {

@@ -2,7 +2,7 @@ import { caseless, isObject, readCodes, readId } from '../../wire/atoms.ts';
 import type { AudiencePage, AudienceRow } from '../../world.ts';
 
 /** The action that marks the control group, who get nothing (API §6.2). */
-const controlAction = '1';
+export const controlAction = '1';
 
 /**
  * Rows of a customer list (API §6.2, §6.4). The control group is counted and left out; so is a row

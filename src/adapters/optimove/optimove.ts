@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { writeId } from '../../wire/atoms.ts';
 import { writeLocalTime } from '../../wire/local-time.ts';
-import type { AudiencePage, Optimove, PageRequest, RateLimit, Reading } from '../../world.ts';
+import type { Optimove, PageRequest, RateLimit, Reading } from '../../world.ts';
 import { readNothing, readShape } from '../http/answer.ts';
 import {
   answerTimeoutMs,
@@ -11,6 +11,8 @@ import {
 } from '../http/endpoint.ts';
 import { readAudience } from './audience.ts';
 import { readDetails } from './details.ts';
+import { readEnded } from './ended.ts';
+import { readExecutedCampaigns, readExecutions } from './executions.ts';
 
 const list = z.array(z.unknown());
 const object = z.record(z.string(), z.unknown());
@@ -27,7 +29,7 @@ export const gateCalls = {
 /** Reading calls in flight at once: enough for the allowance, few enough for a wrong key. */
 const maxReads = 8;
 
-/** Optimove's core API (API §1, §6, §7); `timeZone` is the tenant's, in which `TimeStamp` is written. */
+/** Optimove's core API (API §1, §6, §7); `timeZone` is the tenant's, in which its times stand. */
 export function createOptimove(
   settings: { baseUrl: string; apiKey: string; timeZone: string; limit: RateLimit },
   deps: Dependencies,
@@ -36,30 +38,59 @@ export function createOptimove(
   const headers = () => ({ 'x-api-key': settings.apiKey });
   const endpoint = createEndpoint({ farSide: 'optimove', baseUrl, headers, limit, maxReads }, deps);
 
-  function readPage(name: string, page: PageRequest, reading: Reading): Promise<AudiencePage> {
-    const { campaignId, skip, top } = page;
-    const campaign = encodeURIComponent(campaignId);
-    const path = `/Customers/${name}?CampaignID=${campaign}&$top=${top}&$skip=${skip}`;
+  function readList<A>(
+    name: string,
+    path: string,
+    read: (rows: readonly unknown[]) => A,
+    reading: Reading,
+  ): Promise<A> {
     return endpoint.read(
       {
         name,
         path,
         timeoutMs: listTimeoutMs,
-        read: (answer, call) => readAudience(readShape(call, list, answer)),
+        read: (answer, call) => read(readShape(call, list, answer)),
       },
       reading,
     );
   }
 
+  function readCustomers(name: string, page: PageRequest, reading: Reading) {
+    const path = `/Customers/${name}?${ofCampaign(page)}&${stretch(page)}`;
+    return readList(name, path, readAudience, reading);
+  }
+
   return {
-    processedCustomers: (page, reading) => readPage('GetProcessedCampaignCustomers', page, reading),
-    canceledCustomers: (page, reading) => readPage('GetCanceledCampaignCustomers', page, reading),
+    processedCustomers: (page, reading) =>
+      readCustomers('GetProcessedCampaignCustomers', page, reading),
+    canceledCustomers: (page, reading) =>
+      readCustomers('GetCanceledCampaignCustomers', page, reading),
+
+    executedCustomers(page, reading) {
+      const name = 'GetCustomerExecutionDetailsByCampaign';
+      const { channelId } = page;
+      const channel = channelId === undefined ? '' : `&ChannelID=${encodeURIComponent(channelId)}`;
+      const path = `/Customers/${name}?${ofCampaign(page)}${channel}&${stretch(page)}`;
+      return readList(name, path, (rows) => readExecutions(rows, timeZone), reading);
+    },
+
+    executedCampaigns(date, reading) {
+      const name = 'GetExecutedCampaignDetails';
+      const path = `/Actions/${name}?Date=${encodeURIComponent(date)}`;
+      return readList(name, path, readExecutedCampaigns, reading);
+    },
+
+    endedActions(page, reading) {
+      const name = 'GetCustomersActionEndedByDate';
+      const path = `/Customers/${name}?Date=${encodeURIComponent(page.date)}&${stretch(page)}`;
+      return readList(name, path, readEnded, reading);
+    },
 
     campaignDetails: (campaignId, reading) =>
       endpoint.read(
         {
           name: 'GetCampaignDetails',
-          path: `/Actions/GetCampaignDetails?CampaignID=${encodeURIComponent(campaignId)}`,
+          path: `/Actions/GetCampaignDetails?${ofCampaign({ campaignId })}`,
           timeoutMs: answerTimeoutMs,
           read: (answer, call) => readDetails(readShape(call, object, answer)),
         },
@@ -110,4 +141,13 @@ export function createOptimove(
         reading,
       ),
   };
+}
+
+function ofCampaign({ campaignId }: { campaignId: string }): string {
+  return `CampaignID=${encodeURIComponent(campaignId)}`;
+}
+
+/** Which rows of a list are asked for (API §4.1). */
+function stretch({ skip, top }: { skip: number; top: number }): string {
+  return `$top=${top}&$skip=${skip}`;
 }

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import type { Reward } from '../../domain/words.ts';
 import { isObject, readId } from '../../wire/atoms.ts';
 import { readRewards } from '../../wire/reward.ts';
-import type { AssignmentsRequest } from '../../world.ts';
+import type { AwardsPage } from '../../world.ts';
 import { malformed, readShape } from '../http/answer.ts';
 import type { Answer } from '../http/exchange.ts';
 
@@ -11,15 +10,21 @@ const envelope = z.object({ items: z.array(z.unknown()) });
 /** The status of an award that gives nothing; other names of it are not known (API §10.6). */
 const rejected = 'REJECTED';
 
-/** One page of Customer Assignment (API §10.6): how many items it had, and the awards asked for. */
+/** Whose award of which promocode it is. */
+type Awarded = Pick<AwardsPage['awards'][number], 'customerId' | 'promocodeId'>;
+
+/**
+ * One page of Customer Assignment (API §10.6): how many items it had, and the awards of this campaign that
+ * give something. Of others than those that are asked for no reward is read.
+ */
 export function readAwards(
   answer: Answer,
   name: string,
-  request: AssignmentsRequest,
-): { length: number; awards: Map<string, Reward[]> } {
+  campaignId: string,
+  isAsked: (awarded: Awarded) => boolean = () => true,
+): AwardsPage {
   const { items } = readShape(name, envelope, answer);
-  const asked = new Set(request.customerIds);
-  const awards = new Map<string, Reward[]>();
+  const awards: AwardsPage['awards'] = [];
   for (const item of items) {
     if (!isObject(item)) throw malformed(name, 'an item is not an object');
     const customerId = readId(item['customerId']);
@@ -27,12 +32,13 @@ export function readAwards(
     if (customerId === undefined || promocodeId === undefined) {
       throw malformed(name, 'an item has no customerId or no promocodeId');
     }
-    const occurrenceId = readId(item['occurrenceId']) ?? request.campaignId;
-    const isAsked = promocodeId === request.promocodeId && occurrenceId === request.campaignId;
-    if (!isAsked || !asked.has(customerId) || isRejected(item['status'])) continue;
+    const occurrenceId = readId(item['occurrenceId']) ?? campaignId;
+    if (occurrenceId !== campaignId || isRejected(item['status'])) continue;
+    if (!isAsked({ customerId, promocodeId })) continue;
     const rewards = readRewards(item['rewards']);
     if (!rewards) throw malformed(name, 'a reward is not understood');
-    if (rewards.length > 0) awards.set(customerId, rewards);
+    const promotionId = readId(item['promotionId']);
+    if (rewards.length > 0) awards.push({ customerId, promocodeId, promotionId, rewards });
   }
   return { length: items.length, awards };
 }

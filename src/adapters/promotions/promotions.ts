@@ -1,22 +1,23 @@
-import { z } from 'zod';
+import { Fault } from '../../domain/fault.ts';
 import type { PromotionsSettings } from '../../domain/tenant.ts';
 import type { Reward } from '../../domain/words.ts';
-import { isObject, readId, writeId } from '../../wire/atoms.ts';
-import type {
-  Promocode,
-  Promotions,
-  RateLimit,
-  RedemptionReport,
-  Validation,
-} from '../../world.ts';
-import { malformed, readNothing, readShape } from '../http/answer.ts';
-import { answerTimeoutMs, createEndpoint, type Dependencies } from '../http/endpoint.ts';
-import type { Answer } from '../http/exchange.ts';
+import { writeId } from '../../wire/atoms.ts';
+import type { Promotions, RateLimit, RedemptionReport, Validation } from '../../world.ts';
+import { malformed, readNothing } from '../http/answer.ts';
+import {
+  answerTimeoutMs,
+  createEndpoint,
+  type Dependencies,
+  listTimeoutMs,
+} from '../http/endpoint.ts';
 import { readAwards } from './awards.ts';
+import { readCode, readPromocode } from './promocodes.ts';
 import { readValidation } from './validation.ts';
 
 /** Most items in one page of Customer Assignment. */
 const awardsPage = 10_000;
+
+const awardsPath = '/v1/promotions/customerAssignments';
 
 /** Most pages read for one question; 10,000 customers with a hundred codes each. */
 const mostAwardPages = 100;
@@ -60,23 +61,62 @@ export function createPromotions(
 
     async assignments(request, reading) {
       const { campaignId, promocodeId, customerIds } = request;
+      const asked = new Set(customerIds);
       const found = new Map<string, Reward[]>();
       for (let page = 0; page < mostAwardPages; page += 1) {
         const skip = page * awardsPage;
         const { length, awards } = await endpoint.read(
           {
             name: 'customerAssignments',
-            path: '/v1/promotions/customerAssignments',
+            path: awardsPath,
             timeoutMs: answerTimeoutMs,
             body: { occurrenceId: campaignId, promocodeId, customerIds, skip, take: awardsPage },
-            read: (answer, name) => readAwards(answer, name, request),
+            read: (answer, name) =>
+              readAwards(
+                answer,
+                name,
+                campaignId,
+                (each) => each.promocodeId === promocodeId && asked.has(each.customerId),
+              ),
           },
           reading,
         );
-        for (const [customerId, rewards] of awards) found.set(customerId, rewards);
-        if (length < awardsPage) return found;
+        for (const { customerId, rewards } of awards) found.set(customerId, rewards);
+        // Everybody who was asked about is found: another page could only say so again.
+        if (length < awardsPage || found.size === asked.size) return found;
       }
       throw malformed('promotions customerAssignments', 'the list has no end');
+    },
+
+    awards({ campaignId, skip, take }, reading) {
+      if (take > awardsPage) throw new RangeError(`${take} awards in one page`);
+      return endpoint.read(
+        {
+          name: 'customerAssignments',
+          path: awardsPath,
+          timeoutMs: listTimeoutMs,
+          body: { occurrenceId: campaignId, skip, take },
+          read: (answer, name) => readAwards(answer, name, campaignId),
+        },
+        reading,
+      );
+    },
+
+    async codeOf(promocodeId, reading) {
+      try {
+        return await endpoint.read(
+          {
+            name: 'promocode',
+            path: `/v1/promocodes/${encodeURIComponent(promocodeId)}`,
+            timeoutMs: answerTimeoutMs,
+            read: readCode,
+          },
+          reading,
+        );
+      } catch (error) {
+        if (error instanceof Fault && error.status === 404) return undefined;
+        throw error;
+      }
     },
 
     redeem(redemptions) {
@@ -92,17 +132,6 @@ export function createPromotions(
       });
     },
   };
-}
-
-const promocodes = z.object({ items: z.array(z.unknown()) });
-
-function readPromocode(answer: Answer, name: string, code: string): Promocode | undefined {
-  const { items } = readShape(name, promocodes, answer);
-  const item = items.filter(isObject).find((each) => each['code'] === code);
-  if (!item) return undefined;
-  const promocodeId = readId(item['promocodeId']);
-  if (promocodeId === undefined) throw malformed(name, 'the promocode has no id');
-  return { promocodeId, promotionId: readId(item['promotionId']) };
 }
 
 /** What is not told is left out of the body, so that it says no more than there is to say. */

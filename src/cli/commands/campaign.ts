@@ -12,6 +12,8 @@ import {
   writeCounts,
   writeInstant,
 } from '../print.ts';
+import { addRoll } from './roll.ts';
+import { addSimulate } from './simulate.ts';
 
 interface Options {
   tenant?: string;
@@ -19,7 +21,7 @@ interface Options {
   limit: number;
 }
 
-/** `promoflow campaign list | show | hold | release | cancel | retry` */
+/** `promoflow campaign list | show | customers | simulate | hold | release | cancel | retry` */
 export function addCampaign(program: Command, environment: Environment): void {
   const campaign = program.command('campaign').description('campaigns, as the ledger has them');
   campaign
@@ -56,6 +58,8 @@ export function addCampaign(program: Command, environment: Environment): void {
       if (json) printJson(shown);
       else print(shown);
     });
+  addRoll(campaign, environment);
+  addSimulate(campaign, environment);
   for (const [act, description] of acts) {
     const command = campaign
       .command(act)
@@ -87,6 +91,14 @@ const acts: [CampaignAct, string][] = [
   ['retry', 'opens it again over what is not final'],
 ];
 
+/** What follows on its sending through one channel. */
+function sentThrough(one: Campaign['fulfilments'][number]): [string, string] {
+  const begins = one.startsAt !== null && one.startsAt > Date.now();
+  const waiting = begins ? `begins ${writeInstant(one.startsAt)}` : 'under way';
+  const told = `told ${writeInstant(one.toldAt)}`;
+  return [`sent through ${one.channel ?? 'all channels'}`, `${told}, ${one.outcome ?? waiting}`];
+}
+
 function noteOf(line: Pick<Campaign, 'fence' | 'held' | 'problem'>): string {
   const { fence, held, problem } = line;
   const fenced = { deleted: 'deleted', operator: 'canceled' };
@@ -95,12 +107,19 @@ function noteOf(line: Pick<Campaign, 'fence' | 'held' | 'problem'>): string {
     .join('; ');
 }
 
+/** Of a shadow run nobody outside has heard. */
+function shadowOf({ campaignId, plan }: Campaign): string | undefined {
+  if (plan?.['flow'] !== 'shadow') return undefined;
+  return `shadow: nothing was done; \`promoflow campaign simulate ${campaignId}\` tells what would have been`;
+}
+
 function print(shown: Campaign): void {
   const { counts, instants, summary } = shown;
   printFacts([
     ['campaign', `${shown.campaignId} of ${shown.tenant}`],
     ['phase', `${shown.phase}, epoch ${shown.epoch}, pass ${shown.pass}`],
     ['note', noteOf(shown)],
+    ['flow', shadowOf(shown)],
     ['held by', shown.heldBy ?? undefined],
     ['deadline', writeInstant(instants?.deadline ?? null)],
     ['stop', writeInstant(instants?.stop ?? null)],
@@ -109,8 +128,12 @@ function print(shown: Campaign): void {
     ['assignments', writeCounts(counts.states)],
     [
       'told',
-      writeCounts({ approved: counts.approved, denied: counts.denied, unknown: counts.unknown }),
+      writeCounts({
+        ...{ approved: counts.approved, denied: counts.denied, unknown: counts.unknown },
+        delegated: counts.delegated,
+      }),
     ],
+    ...shown.fulfilments.map(sentThrough),
     ['redemptions', writeCounts(counts.redemptions)],
     ['ended', summary === null ? undefined : String(summary['reason'])],
   ]);

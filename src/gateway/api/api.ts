@@ -1,16 +1,20 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import { rolls } from '../../domain/roll.ts';
 import type { TenantSettings } from '../../domain/tenant.ts';
 import type { createCampaigns, ShownCampaign } from '../../operations/campaigns.ts';
 import type { createCustomers } from '../../operations/customers.ts';
+import type { createReconciliations } from '../../operations/reconcile.ts';
 import type { createSuppressions } from '../../operations/suppressions.ts';
 import type { createTenants, ShownTenant } from '../../operations/tenants.ts';
 import type { Log } from '../../world.ts';
 import { findOperator, type OperatorKey } from '../access.ts';
 import { problem, sendProblem } from '../problems.ts';
 import { acts } from './acts.ts';
+import { reconciliations } from './reconciliations.ts';
 import * as shapes from './shapes.ts';
+import { type SimulateDeps, simulate } from './simulate.ts';
 
 export interface ApiDeps {
   tenants: ReadonlyMap<string, TenantSettings>;
@@ -19,7 +23,9 @@ export interface ApiDeps {
     tenants: ReturnType<typeof createTenants>;
     campaigns: ReturnType<typeof createCampaigns>;
     customers: ReturnType<typeof createCustomers>;
+    reconciliations: ReturnType<typeof createReconciliations>;
     suppressions: ReturnType<typeof createSuppressions>;
+    simulate: SimulateDeps['operations']['simulate'];
   };
   log: Log;
 }
@@ -101,6 +107,31 @@ export async function api(app: FastifyInstance, deps: ApiDeps): Promise<void> {
   );
 
   typed.get(
+    '/:tenant/campaigns/:id/customers',
+    {
+      schema: {
+        ...{ tags, security, summary: 'Customers for a person to look at', params: campaignPath },
+        querystring: z.object({
+          roll: z.enum(rolls),
+          limit: limitUpTo(10_000).default(1_000),
+          after: z
+            .string()
+            .regex(/^\d+\.\d+$/)
+            .optional()
+            .describe('The place of the last line'),
+        }),
+        response: { 200: shapes.roll, ...refusals },
+      },
+    },
+    async ({ params: { tenant, id }, query: { roll, ...page } }, reply) => {
+      const lines = await operations.campaigns.roll({ tenant, campaignId: id }, roll, page);
+      return lines
+        ? { customers: lines }
+        : sendProblem(reply, 404, `${tenant} has no campaign of this id.`);
+    },
+  );
+
+  typed.get(
     '/:tenant/customers/:customerId/timeline',
     {
       schema: {
@@ -150,7 +181,9 @@ export async function api(app: FastifyInstance, deps: ApiDeps): Promise<void> {
   );
 
   // The prefix has been put in front of this room's paths already.
+  await app.register(simulate, { ...deps, prefix: '' });
   await app.register(acts, { ...deps, prefix: '' });
+  await app.register(reconciliations, { ...deps, prefix: '' });
 }
 
 const { tenantPath, campaignPath, customerPath } = shapes;
@@ -164,7 +197,7 @@ function refuse(reply: FastifyReply): FastifyReply {
   return sendProblem(reply, 401, 'Send an operator key as `Authorization: Bearer …`.');
 }
 
-function write({ campaign, counts }: ShownCampaign): shapes.Campaign {
+function write({ campaign, counts, fulfilments }: ShownCampaign): shapes.Campaign {
   const { tenant, campaignId, phase, epoch, pass, halted } = campaign;
   return {
     ...{ tenant, campaignId, phase, epoch, pass, halted },
@@ -180,9 +213,11 @@ function write({ campaign, counts }: ShownCampaign): shapes.Campaign {
       approved: counts.approvedCustomers,
       denied: counts.deniedCustomers,
       unknown: counts.unknownCustomers,
+      delegated: counts.delegatedCustomers,
       states: counts.states,
       redemptions: counts.redemptions,
     },
+    fulfilments,
     summary: campaign.summary ? { ...campaign.summary } : null,
   };
 }

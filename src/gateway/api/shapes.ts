@@ -74,7 +74,7 @@ export const status = z.object({
 export type Status = z.output<typeof status>;
 
 const fence = z.enum(['deleted', 'operator']).nullable();
-const phase = z.enum(['announced', 'collecting', 'running', 'closed']);
+const phase = z.enum(['announced', 'collecting', 'running', 'executed', 'closed']);
 
 export const campaigns = z.object({
   campaigns: z.array(
@@ -110,12 +110,38 @@ export const campaign = z.object({
     approved: count.describe('Customers Optimove was told true of'),
     denied: count.describe('Customers Optimove was told false of'),
     unknown: count.describe('Customers whose report was not answered'),
+    delegated: count.describe('Customers cleared by the publisher, Promotions or Optimove itself'),
     states: counts.describe('Assignments by state'),
     redemptions: counts.describe('Assignments by redemption'),
   }),
+  fulfilments: z
+    .array(
+      z.object({
+        channel: z.string().nullable(),
+        toldAt: instant,
+        startsAt: instant.nullable(),
+        endsAt: instant.nullable(),
+        outcome: z.string().nullable(),
+      }),
+    )
+    .describe('What follows on its sending, a channel each'),
   summary: z.record(z.string(), z.unknown()).nullable(),
 });
 export type Campaign = z.output<typeof campaign>;
+
+export const roll = z.object({
+  customers: z.array(
+    z.object({
+      customerId: z.string(),
+      promoCode: z.string(),
+      state: z.enum(states),
+      reason: z.string().nullable(),
+      usedAt: instant.nullable(),
+      place: z.string().describe('Where the next page goes on'),
+    }),
+  ),
+});
+export type Roll = z.output<typeof roll>;
 
 const reward = z.object({
   rewardTypeId: z.string(),
@@ -152,6 +178,60 @@ export const timelines = z.object({
     }),
   ),
 });
+
+const day = z
+  .string()
+  .regex(/^\d{4}-\d{2}-\d{2}$/)
+  .refine((text) => !Number.isNaN(Date.parse(text)), 'is no day')
+  .describe("A day of the tenant's calendar, YYYY-MM-DD");
+
+export const toReconcile = z
+  .strictObject({
+    campaignId: z.string().min(1).max(100).optional(),
+    date: day.optional().describe('Without either, the day before'),
+    repair: z.boolean().default(false).describe('Mends what can be mended; role operate'),
+  })
+  .refine(({ campaignId, date }) => campaignId === undefined || date === undefined, {
+    message: 'name a campaign or a day, not both',
+  });
+
+export const begun = z.object({
+  subject: z.string().describe('Under which the run is found: the campaign, or the day'),
+  run: z.string(),
+  askedAt: instant,
+});
+export type Begun = z.output<typeof begun>;
+
+export const reconciliation = z.object({
+  subject: z.string(),
+  run: z.string(),
+  repairs: z.boolean(),
+  begunAt: instant,
+  endedAt: instant.nullable(),
+  campaigns: count,
+  unfinished: count.describe('Campaigns that are not over yet, and were left out'),
+  strange: count.describe('Sent campaigns of which the ledger knows nothing'),
+  unlisted: count.describe('Customers whose campaign ended, and to whom the ledger gave nothing'),
+  batches: count,
+  lookedAt: count.describe('Batches that were looked at so far'),
+  problems: z.array(z.string()).describe('What could not be looked at, and why'),
+  counts: counts.describe('Open differences by verdict'),
+  differences: z.array(
+    z.object({
+      id: z.string(),
+      campaignId: z.string(),
+      customerId: z.string(),
+      promoCode: z.string(),
+      instance: count,
+      verdict: z.string(),
+      repair: z.string(),
+      says: z.string(),
+      remedy: z.string().describe('The command that mends it, or what a person does'),
+      foundAt: instant,
+    }),
+  ),
+});
+export type Reconciliation = z.output<typeof reconciliation>;
 
 export const suppressions = z.object({
   suppressions: z.array(z.object({ customerId: z.string(), reason: z.string(), at: instant })),
