@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 const NEEDS_TEMPORAL = [
   'test/whole/**/*.test.ts',
   'test/local/temporal.test.ts',
-  'test/faults/{seeds,worker,ledger,outages,gate}.test.ts',
+  'test/faults/{seeds,flows,worker,ledger,outages,gate}.test.ts',
 ];
 
 export default defineConfig({
